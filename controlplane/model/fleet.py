@@ -1,0 +1,35 @@
+"""The fleet as a router needs it: an immutable value that is swapped whole."""
+
+from dataclasses import dataclass
+
+from controlplane.model.node import Ingress, Location
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedNode:
+    """A node that clients may be sent to; a draining one is never in an answer while another is left."""
+
+    id: str
+    region: str
+    location: Location
+    ingress: Ingress
+    draining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedFunction:
+    """A function's hostnames and the ids of the nodes it is placed on."""
+
+    name: str
+    hostnames: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """Everything that an answer depends on, but for health. *epoch* only ever grows; nodes are ordered by id, functions by name."""
+
+    epoch: int
+    zone: str
+    nodes: tuple[RoutedNode, ...] = ()
+    functions: tuple[RoutedFunction, ...] = ()

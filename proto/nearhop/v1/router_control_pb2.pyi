@@ -1,0 +1,73 @@
+from nearhop.v1 import common_pb2 as _common_pb2
+from nearhop.v1 import nodes_pb2 as _nodes_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RouterMessage(_message.Message):
+    __slots__ = ("hello", "report")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    hello: RouterHello
+    report: RouterReport
+    def __init__(self, hello: _Optional[_Union[RouterHello, _Mapping]] = ..., report: _Optional[_Union[RouterReport, _Mapping]] = ...) -> None: ...
+
+class RouterHello(_message.Message):
+    __slots__ = ("router", "dns", "http", "epoch")
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
+    DNS_FIELD_NUMBER: _ClassVar[int]
+    HTTP_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    router: str
+    dns: str
+    http: str
+    epoch: int
+    def __init__(self, router: _Optional[str] = ..., dns: _Optional[str] = ..., http: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+
+class RouterReport(_message.Message):
+    __slots__ = ("epoch", "verdicts")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    verdicts: _containers.RepeatedCompositeFieldContainer[_nodes_pb2.Witness]
+    def __init__(self, epoch: _Optional[int] = ..., verdicts: _Optional[_Iterable[_Union[_nodes_pb2.Witness, _Mapping]]] = ...) -> None: ...
+
+class RoutingView(_message.Message):
+    __slots__ = ("epoch", "zone", "nodes", "functions")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    zone: str
+    nodes: _containers.RepeatedCompositeFieldContainer[RoutedNode]
+    functions: _containers.RepeatedCompositeFieldContainer[RoutedFunction]
+    def __init__(self, epoch: _Optional[int] = ..., zone: _Optional[str] = ..., nodes: _Optional[_Iterable[_Union[RoutedNode, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[RoutedFunction, _Mapping]]] = ...) -> None: ...
+
+class RoutedNode(_message.Message):
+    __slots__ = ("id", "region", "location", "ingress", "draining")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    INGRESS_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    region: str
+    location: _common_pb2.Location
+    ingress: _common_pb2.Ingress
+    draining: bool
+    def __init__(self, id: _Optional[str] = ..., region: _Optional[str] = ..., location: _Optional[_Union[_common_pb2.Location, _Mapping]] = ..., ingress: _Optional[_Union[_common_pb2.Ingress, _Mapping]] = ..., draining: _Optional[bool] = ...) -> None: ...
+
+class RoutedFunction(_message.Message):
+    __slots__ = ("name", "hostnames", "nodes")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    HOSTNAMES_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    hostnames: _containers.RepeatedScalarFieldContainer[str]
+    nodes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., hostnames: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -1,0 +1,93 @@
+from nearhop.v1 import common_pb2 as _common_pb2
+from nearhop.v1 import nodes_pb2 as _nodes_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("ip", "function", "router")
+    IP_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
+    ip: str
+    function: str
+    router: str
+    def __init__(self, ip: _Optional[str] = ..., function: _Optional[str] = ..., router: _Optional[str] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("client", "candidates", "answers", "ttl_s", "scope_prefix_length", "reason")
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    TTL_S_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_PREFIX_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    client: ClientLocation
+    candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
+    answers: _containers.RepeatedScalarFieldContainer[str]
+    ttl_s: int
+    scope_prefix_length: int
+    reason: str
+    def __init__(self, client: _Optional[_Union[ClientLocation, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., answers: _Optional[_Iterable[str]] = ..., ttl_s: _Optional[int] = ..., scope_prefix_length: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ClientLocation(_message.Message):
+    __slots__ = ("ip", "network", "source", "location", "country", "city")
+    IP_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    CITY_FIELD_NUMBER: _ClassVar[int]
+    ip: str
+    network: str
+    source: str
+    location: _common_pb2.Location
+    country: str
+    city: str
+    def __init__(self, ip: _Optional[str] = ..., network: _Optional[str] = ..., source: _Optional[str] = ..., location: _Optional[_Union[_common_pb2.Location, _Mapping]] = ..., country: _Optional[str] = ..., city: _Optional[str] = ...) -> None: ...
+
+class Candidate(_message.Message):
+    __slots__ = ("node", "region", "distance_km", "chosen", "eligible", "reason")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_KM_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    ELIGIBLE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    region: str
+    distance_km: float
+    chosen: bool
+    eligible: bool
+    reason: str
+    def __init__(self, node: _Optional[str] = ..., region: _Optional[str] = ..., distance_km: _Optional[float] = ..., chosen: _Optional[bool] = ..., eligible: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ListRoutersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListRoutersResponse(_message.Message):
+    __slots__ = ("routers",)
+    ROUTERS_FIELD_NUMBER: _ClassVar[int]
+    routers: _containers.RepeatedCompositeFieldContainer[Router]
+    def __init__(self, routers: _Optional[_Iterable[_Union[Router, _Mapping]]] = ...) -> None: ...
+
+class Router(_message.Message):
+    __slots__ = ("id", "dns", "http", "epoch", "zone", "verdicts")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DNS_FIELD_NUMBER: _ClassVar[int]
+    HTTP_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    dns: str
+    http: str
+    epoch: int
+    zone: str
+    verdicts: _containers.RepeatedCompositeFieldContainer[_nodes_pb2.Witness]
+    def __init__(self, id: _Optional[str] = ..., dns: _Optional[str] = ..., http: _Optional[str] = ..., epoch: _Optional[int] = ..., zone: _Optional[str] = ..., verdicts: _Optional[_Iterable[_Union[_nodes_pb2.Witness, _Mapping]]] = ...) -> None: ...
