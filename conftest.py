@@ -1,0 +1,3 @@
+"""Makes the harness' fixtures known to every test, those of the examples included."""
+
+pytest_plugins = ["tests.harness.fixtures"]
