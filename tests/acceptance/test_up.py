@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -168,9 +169,6 @@ def _is_supervisor(command: list[str], state: Path) -> bool:
 
 
 def test_status_without_a_cluster_says_what_to_do(tmp_path: Path) -> None:
-    # Synchronous on purpose: nothing to wait for.
-    import subprocess
-
     env = {**os.environ, "NEARHOP_STATE_DIR": str(tmp_path / "none")}
     env.pop("NEARHOP_ENDPOINT", None)
     ran = subprocess.run(

@@ -1,0 +1,112 @@
+"""One node's whole path (HAProxy, host map, geo header, request id, sandbox) against its engines without Nearhop, same handler."""
+
+import asyncio
+import contextlib
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.figures import cpu_seconds, table
+from nearhop import children, engines
+from tests.harness.cluster import INGRESS_PORT, ZONE, Cluster
+
+ROUNDS = 5
+SECONDS = 3
+CONNECTIONS = 32
+HANDLER = 'export default { fetch() { return new Response("hello"); } };\n'
+BARE = "127.89.0.1"
+LOAD = Path(__file__).with_name("load.ts")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    address: str
+    port: int
+    host: str
+    pids: tuple[int, ...]
+
+
+async def run() -> None:
+    """Print requests per second, server CPU per request and latency of each contestant."""
+    with tempfile.TemporaryDirectory(prefix="nearhop-bench-") as folder:
+        async with _contestants(Path(folder)) as contestants:
+            rounds: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
+            for contestant in contestants.values():
+                await _measure(contestant, seconds=1)  # warm-up: the JIT's, not ours
+            for _ in range(ROUNDS):
+                for name, contestant in contestants.items():
+                    rounds[name].append(await _measure(contestant, seconds=SECONDS))
+    table(rounds, base="HAProxy → Deno.serve")
+
+
+@contextlib.asynccontextmanager
+async def _contestants(folder: Path) -> AsyncIterator[dict[str, Contestant]]:
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(Cluster(["tokyo"], folder=folder))
+        ran = await cluster.deploy_source("hello", HANDLER)
+        assert ran.status == 0, ran.stderr
+        node = cluster.nodes["tokyo-1"]
+        deno = await _bare_deno(folder, stack)
+        haproxy = await _bare_haproxy(folder, stack)
+        yield {
+            "HAProxy → Deno.serve": Contestant(BARE, 7482, "bare", (haproxy, deno)),
+            "Nearhop node": Contestant(node.address, INGRESS_PORT, f"hello.{ZONE}", (node.pid,)),
+        }
+
+
+async def _bare_deno(folder: Path, stack: contextlib.AsyncExitStack) -> int:
+    program = folder / "bare.js"
+    socket = folder / "bare.sock"
+    program.write_text(f'Deno.serve({{ path: "{socket}" }}, () => new Response("hello"));\n', encoding="utf-8")
+    process = await children.spawn(
+        [engines.find("deno").path, "run", "--no-config", "--allow-all", program],
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    stack.push_async_callback(children.stop, process, grace_s=2)
+    async with asyncio.timeout(20):
+        while not socket.exists():
+            await asyncio.sleep(0.05)
+    return process.pid
+
+
+async def _bare_haproxy(folder: Path, stack: contextlib.AsyncExitStack) -> int:
+    config = folder / "bare.cfg"
+    config.write_text(
+        f"""defaults
+    mode http
+    timeout client 30s
+    timeout server 30s
+    timeout connect 1s
+frontend all
+    bind {BARE}:7482
+    default_backend deno
+backend deno
+    server deno unix@{folder}/bare.sock
+""",
+        encoding="utf-8",
+    )
+    process = await children.spawn([engines.find("haproxy").path, "-db", "-f", config])
+    stack.push_async_callback(children.stop, process, grace_s=2)
+    return process.pid
+
+
+async def _measure(contestant: Contestant, *, seconds: int) -> dict[str, float]:
+    before = sum(cpu_seconds(pid) for pid in contestant.pids)
+    process = await children.spawn(
+        [
+            engines.find("deno").path, "run", "--no-config", "--allow-net", LOAD,
+            contestant.address, str(contestant.port), contestant.host, str(CONNECTIONS), str(seconds),
+        ],
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    result = json.loads(out)
+    spent = sum(cpu_seconds(pid) for pid in contestant.pids) - before
+    assert result["failed"] == 0, result
+    return {
+        "requests/s": result["finished"] / result["seconds"],
+        "server CPU µs/request": spent / result["finished"] * 1e6,
+        "p99 ms": result["p99_ms"],
+    }
