@@ -21,3 +21,7 @@ class NotFound(IdentityError):
 
 class Revoked(IdentityError):
     """The certificate was revoked, or a newer join has taken its name over."""
+
+
+class Cut(IdentityError):
+    """The caller's certificate or token has ended while its call was in flight."""

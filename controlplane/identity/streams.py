@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controlplane.identity.directory import Directory
+from controlplane.identity.errors import Cut
 from controlplane.identity.principal import Principal
 from nearhop import log
 
 _log = log.get(__name__)
 
 SWEEP_S = 1.0  # expiry comes by itself, without a change in the store
-
-
-class Cut(Exception):
-    """The caller's certificate or token has ended while its call was in flight; the message says how."""
 
 
 @dataclass(slots=True, eq=False)
