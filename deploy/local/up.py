@@ -84,15 +84,14 @@ class _Cluster:
             stopping = tasks.spawn(group, stop.wait(), name="wait for the stop")
             try:
                 await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-                if starting.done():
-                    self._announce(starting.result())
+                if starting.done() and isinstance(starting.result(), _Ready):
+                    self._let_go(starting.result())
                     await stopping
             finally:
                 starting.cancel()
                 stopping.cancel()
                 await self._stop(supervisor)
-        outcome = None if starting.cancelled() else starting.result()
-        return 1 if isinstance(outcome, _Ready) and not outcome.good else 0
+        return 0 if starting.cancelled() else self._status(starting.result())
 
     def _hang_up(self, stop: asyncio.Event) -> None:
         detaching.to_log(self._log_dir / "up.log")
@@ -104,16 +103,24 @@ class _Cluster:
             return await self._bring_up(supervisor)
         except NearhopError as error:
             return error
+        except ExceptionGroup as group:
+            expected, unexpected = group.split(NearhopError)
+            if expected is None or unexpected is not None:
+                raise
+            return _first(expected)
 
-    def _announce(self, outcome: "_Ready | NearhopError") -> None:
+    def _let_go(self, outcome: _Ready) -> None:
+        if self._release is not None:
+            self._release(0 if outcome.good else 1)
+
+    def _status(self, outcome: "_Ready | NearhopError") -> int:
         match outcome:
             case _Ready(good):
-                if self._release is not None:
-                    self._release(0 if good else 1)
+                return 0 if good else 1
             case ready.NotReady():
-                raise Failure(
-                    str(outcome), do=f"The end of its log in {self._log_dir} is", reasons=outcome.log
-                ) from outcome
+                # Parts often fail together; one log tells enough, and all of them are in the folder.
+                why = f"The end of its log in {self._log_dir}"
+                raise Failure(str(outcome), why, reasons=outcome.log) from outcome
             case _:
                 raise outcome
 
@@ -229,6 +236,11 @@ class _Cluster:
             show.say("Ctrl-C stops everything; the state stays until `nearhop down --purge`.")
         else:
             show.say("`nearhop status` shows it, `nearhop down` stops it.")
+
+
+def _first(group: ExceptionGroup[NearhopError]) -> NearhopError:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first
 
 
 def _nearest(nodes: Iterable[NodeSettings], place: Location) -> NodeSettings:
