@@ -29,11 +29,15 @@ class BoundedLog:
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """Return the last *lines* lines of the log at *path*; an empty list when there is none."""
+    """Return the last *lines* lines of the log at *path*, over its last move; an empty list when there is none."""
+    text = _end(path.with_name(f"{path.name}.1")) + _end(path)
+    return text.decode("utf-8", "replace").splitlines()[-lines:]
+
+
+def _end(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _TAIL_BYTES))
-            return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
+            return file.read()
     except FileNotFoundError:
-        return []
+        return b""

@@ -79,40 +79,61 @@ class Supervisor:
             supervised.ended.set()
 
     async def _run(self, supervised: Supervised, log: BoundedLog) -> int:
-        process = await children.spawn(
-            supervised.part.argv,
-            cwd=supervised.log.parent,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+        # Our own pipe: asyncio's would hold wait() until every descendant of the part has closed it.
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        try:
+            process = await children.spawn(
+                supervised.part.argv,
+                cwd=supervised.log.parent,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                stdout=writing,
+                stderr=writing,
+            )
+        finally:
+            os.close(writing)
         supervised.process = process
         supervised.starts += 1
+        loop = asyncio.get_running_loop()
+        silent = asyncio.Event()
+        copy = _Copy(reading, log, silent, lambda why: self._notice(f"the log of {supervised.part.name} {why}"))
+        loop.add_reader(reading, copy)
         try:
             if supervised.stopping.is_set():  # it was asked to end while its process was being made
                 return await children.stop(process, grace_s=supervised.part.grace_s)
-            async with asyncio.TaskGroup() as group:
-                pump = tasks.spawn(group, self._pump(supervised, process, log), name=f"log {supervised.part.name}")
-                status = await process.wait()
-                await asyncio.wait([pump], timeout=_LAST_WORDS_S)
-                pump.cancel()
+            status = await process.wait()
+            await _sleep_unless(silent, _LAST_WORDS_S)
             return status
         finally:
+            loop.remove_reader(reading)
+            os.close(reading)
             if process.returncode is None:
                 await children.stop(process, grace_s=0)
 
-    async def _pump(self, supervised: Supervised, process: asyncio.subprocess.Process, log: BoundedLog) -> None:
-        """Copy what the part says to its log; it is read even when the disk is full, or the part would block."""
-        assert process.stdout is not None  # noqa: S101  # it was started with a pipe
-        full = False
-        while data := await process.stdout.read(_READ_BYTES):
-            try:
-                log.write(data)
-                full = False
-            except OSError as error:
-                if not full:
-                    self._notice(f"the log of {supervised.part.name} cannot be written: {error.strerror}")
-                full = True
+
+class _Copy:
+    """Copies what a part says to its log, each time the pipe has something; read even when the disk is full, or the part would block."""
+
+    def __init__(self, descriptor: int, log: BoundedLog, silent: asyncio.Event, complain: Notice) -> None:
+        self._descriptor = descriptor
+        self._log = log
+        self._silent = silent
+        self._complain = complain
+        self._full = False
+
+    def __call__(self) -> None:
+        data = os.read(self._descriptor, _READ_BYTES)
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            self._silent.set()
+            return
+        try:
+            self._log.write(data)
+            self._full = False
+        except OSError as error:
+            if not self._full:
+                self._complain(f"cannot be written: {error.strerror}")
+            self._full = True
 
 
 async def _sleep_unless(stop: asyncio.Event, delay_s: float) -> None:
