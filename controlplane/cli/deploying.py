@@ -140,7 +140,7 @@ class Progress:
     def watch(self, deployment: deployments_pb2.Deployment) -> None:
         """Show *deployment* as it is now."""
         if self._live is not None:
-            self._live.update(progress_table(deployment), refresh=True)
+            self._live.update(progress_table(deployment, self._console.width), refresh=True)
             return
         for node in deployment.nodes:
             state, _ = _STATES.get(node.state, ("unknown", ""))
@@ -149,13 +149,13 @@ class Progress:
                 self._console.print(Text(f"{show.line(node.node)} ({show.line(node.region)}): {state}"), soft_wrap=True)
 
 
-def progress_table(deployment: deployments_pb2.Deployment) -> Table:
-    """Return *deployment*'s progress per node as a table."""
+def progress_table(deployment: deployments_pb2.Deployment, width: int) -> Table:
+    """Return *deployment*'s progress per node as a table for a terminal of *width* columns."""
     rows = []
     for node in deployment.nodes:
         state, style = _STATES.get(node.state, ("unknown", ""))
         rows.append((node.region, node.node, Text(state, style=style), node.error))
-    return show.table(("region", "node", "state", "error"), rows, flexible="error")
+    return show.table(("region", "node", "state", "error"), rows, flexible="error", width=width)
 
 
 def as_json(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +15,9 @@ from controlplane.cli.failure import Failure
 
 # Without a terminal there is nothing to fit into: lines are cut by whoever reads them.
 _PIPE_WIDTH = 200
+# What the table style puts between two columns, and what a column that is cut keeps at least.
+_BETWEEN = 3
+_FLEXIBLE_MIN = 8
 
 
 def console(stream: Any = None) -> Console:
@@ -58,13 +62,26 @@ def emit(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *, flexible: str = "") -> Table:
-    """Return a table that never wraps: when the terminal is too narrow, the column *flexible* is cut first."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *, flexible: str = "", width: int | None = None
+) -> Table:
+    """Return a table of one line for each row: the column *flexible* is cut to what *width* (the terminal's) leaves it."""
+    cells = [[cell if isinstance(cell, Text) else Text(line(cell)) for cell in row] for row in rows]
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for heading in headings:
-        made.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1 if heading == flexible else None)
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(line(cell)) for cell in row))
+        made.add_column(heading, no_wrap=True, overflow="ellipsis")
+    if flexible:
+        at = headings.index(flexible)
+        fixed = sum(
+            max([cell_len(heading), *(row[index].cell_len for row in cells)])
+            for index, heading in enumerate(headings)
+            if index != at
+        )
+        left = (width or console().width) - fixed - _BETWEEN * (len(headings) - 1)
+        for row in cells:
+            row[at].truncate(max(left, _FLEXIBLE_MIN), overflow="ellipsis")
+    for row in cells:
+        made.add_row(*row)
     return made
 
 

@@ -110,7 +110,7 @@ async def resolve(server: str, hostname: str, client: str) -> str:
     raise ConnectionError(f"{dns.rcode.to_text(response.rcode())} without an address")
 
 
-def table(rows: Sequence[Row]) -> Table:
+def table(rows: Sequence[Row], width: int | None = None) -> Table:
     """Return the rows as a table; a row that is not as it should be stands out."""
     return show.table(
         ("", "client in", "address", "DNS answer", "region", "HTTP", "km", "body"),
@@ -128,4 +128,5 @@ def table(rows: Sequence[Row]) -> Table:
             for row in rows
         ],
         flexible="body",
+        width=width,
     )
