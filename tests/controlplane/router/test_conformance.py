@@ -518,3 +518,15 @@ def test_remembered_answers_are_bounded(responder: Responder, monkeypatch: pytes
     for number in range(1, 30):
         ask(responder, peer=f"{number}.0.0.1")
     assert len(responder._answers) <= 3
+
+
+def test_an_error_of_our_own_is_servfail_and_counted() -> None:
+    def broken(ip: object) -> ClientLocation:
+        raise RuntimeError(f"cannot locate {ip}")
+
+    faulty = Responder(ZONE, broken, lambda: 0.0)
+    faulty.publish(FleetIndex.of(FleetView(1, ZONE, NODES, FUNCTIONS)), {})
+    for times in (1, 2, 3):
+        assert ask(faulty).rcode() == dns.rcode.SERVFAIL
+        assert faulty.counts["errors"] == times
+    assert ask(faulty, ZONE, "SOA").rcode() == dns.rcode.NOERROR

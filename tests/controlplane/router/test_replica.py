@@ -244,3 +244,23 @@ async def test_a_spooled_view_of_another_zone_is_not_used(tmp_path: Path) -> Non
     follower.spool.write(routing_view(5, "a", zone="other.example"))
     follower.replica.start_from_spool()
     assert follower.taken == []
+
+
+async def test_an_error_of_our_own_is_survived(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(5, "a"))
+    follower = Follower(tmp_path, port)
+    taken = follower.taken
+
+    class Once(list[FleetView]):
+        def __call__(self, view: FleetView) -> None:
+            self.append(view)
+            if len(self) == 1:
+                raise RuntimeError("the first view is too much")
+
+    follower.replica._take_over = once = Once()
+    async with running(follower):
+        await plane.offer(routing_view(6, "a"))
+        await eventually(lambda: [view.epoch for view in once][-1:] == [6])
+        assert follower.replica.errors == 1
+    assert taken == []
