@@ -139,7 +139,7 @@ def issue(
     serves = part.role is Role.CONTROL_PLANE
     alternatives: list[x509.GeneralName] = [x509.UniformResourceIdentifier(spiffe.uri(part, authority.trust_domain))]
     if serves:
-        alternatives += [_general_name(name) for name in dict.fromkeys((CONTROL_PLANE_NAME, *names))]
+        alternatives += [general_name(name) for name in dict.fromkeys((CONTROL_PLANE_NAME, *names))]
     usages = [ExtendedKeyUsageOID.CLIENT_AUTH] + ([ExtendedKeyUsageOID.SERVER_AUTH] if serves else [])
     builder = leaf(authority, key, part.id, now=now, life=life).serial_number(serial_number(epoch))
     builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
@@ -199,7 +199,8 @@ def _issuer_access(authority: Authority) -> x509.AuthorityInformationAccess:
     return x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, location)])
 
 
-def _general_name(name: str) -> x509.GeneralName:
+def general_name(name: str) -> x509.GeneralName:
+    """Return *name*, a host or an address, as a certificate has it."""
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:

@@ -97,6 +97,8 @@ class Joining:
         if presented is None:
             raise JoinRefused("this is no join token")
         for _ in range(_ATTEMPTS):
+            # The part before the token: whoever loses a race for the token must see it used, not the name taken.
+            present, known = await self._part(part)
             item = await self._store.get(join_key(presented.id))
             if item is None:
                 raise JoinRefused("the join token is unknown: never made, revoked, or long expired")
@@ -107,11 +109,11 @@ class Joining:
                 raise JoinRefused(f"the join token is bound to {_full(token.part)}, not to {_full(part)}")
             key = ca.read_request(csr, part, self._authority.trust_domain)
             if token.used_at is not None:
-                return await self._repeat(token, key)
+                return self._repeat(token, known, key)
             if self._clock() >= token.expires_at:
                 raise JoinRefused(f"the join token expired at {ca.utc(token.expires_at):%F %T} UTC")
             try:
-                return await self._admit(item, token, key)
+                return await self._admit(item, token, present, known, key)
             except Conflict:
                 continue  # another joiner, or another change of this part: look again
         raise Conflict(f"{part} is being changed by others all the time")
@@ -166,9 +168,15 @@ class Joining:
             (decode(PartRecord, item.value) for item in (await self._store.list(PARTS)).items), key=lambda it: it.part
         )
 
-    async def _admit(self, item: Item, token: JoinTokenRecord, key: ec.EllipticCurvePublicKey) -> Issued:
+    async def _admit(
+        self,
+        item: Item,
+        token: JoinTokenRecord,
+        present: Item | None,
+        known: PartRecord | None,
+        key: ec.EllipticCurvePublicKey,
+    ) -> Issued:
         now = self._clock()
-        present, known = await self._part(token.part)
         if known is not None and not known.revoked and known.not_after > now and not token.replace:
             raise AlreadyExists(
                 f"{_full(token.part)} has joined already and its certificate holds until {ca.utc(known.not_after):%F %T} UTC; "
@@ -184,8 +192,7 @@ class Joining:
         _log.info("part joined", identity=_full(token.part), token=token.id, epoch=epoch)
         return self._issue(key, token.part, epoch, now)
 
-    async def _repeat(self, token: JoinTokenRecord, key: ec.EllipticCurvePublicKey) -> Issued:
-        _, known = await self._part(token.part)
+    def _repeat(self, token: JoinTokenRecord, known: PartRecord | None, key: ec.EllipticCurvePublicKey) -> Issued:
         same = _fingerprint(key) == token.used_key and known is not None and known.epoch == token.used_epoch
         if not same or self._clock() >= token.expires_at:
             raise JoinRefused(f"the join token was used already, at {ca.utc(token.used_at or 0):%F %T} UTC")

@@ -1,4 +1,4 @@
-"""A store, an authority and a clock for tests of identities."""
+"""An authority, registers and a clock for tests of identities."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,26 +13,10 @@ from controlplane.identity import ca
 from controlplane.identity.api_tokens import ApiTokens
 from controlplane.identity.directory import Directory
 from controlplane.identity.joining import Joining
-from controlplane.identity.records import ROOT
-from controlplane.store.client import Delete, Store
-from tests.harness.etcd import Etcd
+from controlplane.store.client import Store
 
 TRUST_DOMAIN = "fleet.example.org"
 NOW = 1_800_000_000.0
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def etcd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Etcd]:
-    async with Etcd(tmp_path_factory.mktemp("etcd")) as etcd:
-        yield etcd
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def store(etcd: Etcd) -> AsyncIterator[Store]:
-    store = Store([etcd.endpoint])
-    await store.commit([], [Delete(ROOT)])
-    yield store
-    await store.close()
 
 
 @dataclass
@@ -63,7 +47,7 @@ def api_tokens(store: Store, clock: Clock) -> ApiTokens:
     return ApiTokens(store, clock=clock)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture
 async def directory(store: Store, clock: Clock) -> AsyncIterator[Directory]:
     """A directory that follows the store."""
     directory = Directory(store, clock=clock)

@@ -13,8 +13,6 @@ from controlplane.store.client import Store
 from nearhop.errors import InvalidInput
 from tests.controlplane.identity.conftest import Clock
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 
 async def test_a_token_is_kept_without_its_secret(api_tokens: ApiTokens, store: Store) -> None:
     record, text = await api_tokens.create("one", "ci", ApiRole.DEPLOYER, functions=["b", "a", "a"], ttl_s=60)

@@ -11,8 +11,6 @@ from controlplane.identity.seal import Seal, SealBroken
 from controlplane.store.client import Store
 from nearhop.errors import InvalidInput
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 NOW = ca.utc(1_800_000_000)
 DOMAIN = "fleet.example.org"
 SEAL = Seal(bytes(32))

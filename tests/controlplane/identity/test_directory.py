@@ -17,8 +17,6 @@ from tests.controlplane.identity.conftest import Clock
 from tests.harness.etcd import Etcd
 from tests.harness.eventually import eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 NODE = Part(Role.NODE, "tokyo-1", "tokyo")
 
 
@@ -96,19 +94,19 @@ async def test_a_record_that_cannot_be_read_keeps_its_last_value(
     assert await refused()
 
 
-async def test_the_last_copy_stays_while_the_store_is_away(
-    store: Store, etcd: Etcd, api_tokens: ApiTokens, clock: Clock
-) -> None:
-    directory = Directory(store, clock=clock)
+async def test_the_last_copy_stays_while_the_store_is_away(etcd: Etcd, clock: Clock) -> None:
+    store = Store([etcd.endpoint])
+    directory, api_tokens = Directory(store, clock=clock), ApiTokens(store, clock=clock)
     _, known = await api_tokens.create("one", "ops", ApiRole.ADMIN)
     await directory.load()
-    etcd.pause()
+    await etcd.pause()
     try:
         assert isinstance(await directory.authenticate(known), ApiCaller)
         with pytest.raises(StoreUnavailable):
             await directory.authenticate(tokens.api_token("0" * 16, tokens.new_secret()))
     finally:
         etcd.resume()
+        await store.close()
 
 
 async def test_a_use_is_noted_once_a_minute_and_never_brings_a_token_back(
@@ -131,11 +129,9 @@ async def test_a_change_wakes_whoever_waits(directory: Directory, store: Store) 
         await directory.changed.wait()
 
 
-async def test_it_follows_through_a_restart_of_the_store(
-    directory: Directory, store: Store, etcd: Etcd, clock: Clock
-) -> None:
-    await etcd.kill()
-    await etcd.start()
+async def test_it_follows_through_a_restart_of_the_store(etcd: Etcd, clock: Clock) -> None:
+    store = Store([etcd.endpoint])
+    directory = Directory(store, clock=clock)
     caller = PartCaller(NODE, 1, clock.now + 60)
 
     async def revoked() -> bool:
@@ -144,9 +140,14 @@ async def test_it_follows_through_a_restart_of_the_store(
             return True
         return False
 
-    await eventually(revoked, within=10)
-
     async def refused() -> bool:
         return bool(directory.refusal(caller))
 
-    await eventually(refused, within=10)
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(directory.run())
+        await etcd.kill()
+        await etcd.start()
+        await eventually(revoked, within=10)
+        await eventually(refused, within=10)
+        following.cancel()
+    await store.close()

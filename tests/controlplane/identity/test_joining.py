@@ -18,8 +18,6 @@ from nearhop.errors import InvalidInput
 from nearhop.spiffe import Part, Role
 from tests.controlplane.identity.conftest import Clock
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 DOMAIN = "fleet.example.org"
 NODE = Part(Role.NODE, "tokyo-1", "tokyo")
 ROUTER = Part(Role.ROUTER, "r1")

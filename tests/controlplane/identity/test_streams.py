@@ -12,8 +12,6 @@ from controlplane.store.client import Store
 from nearhop.spiffe import Part, Role
 from tests.controlplane.identity.conftest import Clock
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 NODE = Part(Role.NODE, "tokyo-1", "tokyo")
 
 
