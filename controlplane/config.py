@@ -1,6 +1,5 @@
 """The control plane's configuration file."""
 
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nearhop.errors import InvalidInput, Violation
-from nearhop.names import hostname_reasons, node_id_reasons
+from nearhop.names import hostname_reasons, is_loopback, node_id_reasons
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -90,7 +89,7 @@ class Config:
         if self.identity is None:
             if not self.insecure:
                 return [Violation("identity", "is missing: without it nobody could be told from anybody else")]
-            if not _is_loopback(self.listen):
+            if not is_loopback(self.listen):
                 return [Violation("insecure", f"is for loopback only, and {self.listen} is not")]
             return []
         found = [Violation("insecure", "contradicts identity")] if self.insecure else []
@@ -99,14 +98,6 @@ class Config:
         if not _is_host_and_port(self.identity.listen):
             found.append(Violation("identity.listen", f"{self.identity.listen!r} is not host:port"))
         return found
-
-
-def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _is_host_and_port(value: str) -> bool:

@@ -5,7 +5,7 @@ Nothing here stops the data path: a part whose certificate has expired goes on s
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,30 +41,28 @@ async def renew(folder: Path, part: Part, *, endpoints: Sequence[str], now: date
 
 
 async def keep_renewed(
-    folder: Path, part: Part, *, endpoints: Sequence[str], renewed: Callable[[], Awaitable[None]]
+    folder: Path, part: Part, *, endpoints: Sequence[str], renewed: Callable[[], None]
 ) -> None:
-    """Renew the folder's certificate at half life, for ever; await *renewed* after each. Returns only by cancellation."""
+    """Renew the folder's certificate at half life, and call *renewed* after each, until it has ended."""
     failures = 0
     while True:
         certificate = tls.Credentials(b"", (folder / tls.IDENTITY_FILE).read_bytes(), b"").certificate
         start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         await asyncio.sleep(wait_s(start, end, datetime.now(UTC), failures, random.random()))  # noqa: S311  # jitter
+        now = datetime.now(UTC)
         try:
-            await renew(folder, part, endpoints=endpoints, now=datetime.now(UTC))
+            await renew(folder, part, endpoints=endpoints, now=now)
         except (EnrollError, tls.CertificateError, OSError) as error:
             failures += 1
-            left = end - datetime.now(UTC)
-            tell = _log.error if left < alarm_before(start, end) else _log.warning
-            tell(
-                "the certificate was not renewed",
-                identity=str(part),
-                left_s=round(left.total_seconds()),
-                error=str(error),
-            )
+            tell = _log.error if end - now < alarm_before(start, end) else _log.warning
+            left_s = round((end - now).total_seconds())
+            tell("the certificate was not renewed", identity=str(part), left_s=left_s, error=str(error))
+            if now >= end:
+                return
         else:
             failures = 0
             _log.info("certificate renewed", identity=str(part))
-            await renewed()
+            renewed()
 
 
 def wait_s(start: datetime, end: datetime, now: datetime, failures: int, jitter: float) -> float:

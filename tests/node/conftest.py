@@ -158,6 +158,7 @@ class Node:
             "latitude": 35.68,
             "longitude": 139.69,
             "control_planes": [f"127.31.7.1:{control_port}"],
+            "insecure": True,
             "listen": [address],
             "advertise_ipv4": [address.rpartition(":")[0]],
             "port": int(address.rpartition(":")[2]),
