@@ -70,7 +70,7 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
 
     async def _serve(self, context: Any, session: Session, introduction: Introduction) -> None:
         await self._require_known_past(introduction)
-        health = HealthRecord(self._store, session, self._sessions.beat, clock=self._clock)
+        health = HealthRecord(self._store, session, self._sessions.beat)
         await self._register(introduction.node)
         await health.begin()
         _log.info(
