@@ -111,14 +111,18 @@ async def resolve(server: str, hostname: str, client: str) -> str:
     raise ConnectionError(f"{dns.rcode.to_text(response.rcode())} without an address")
 
 
+def _marked(row: Row) -> Text:
+    mark = Text("✗ ", style="bold red") if row.wrong else Text("✓ ", style="green")
+    return mark.append(row.client.region.city, style="not bold default")
+
+
 def table(rows: Sequence[Row], width: int | None = None) -> Table:
     """Return the rows as a table; a row that is not as it should be stands out."""
     return show.table(
-        ("", "client in", "address", "DNS answer", "region", "HTTP", "km", "body"),
+        ("client in", "address", "DNS answer", "region", "HTTP", "km", "body"),
         [
             (
-                Text("✗", style="bold red") if row.wrong else Text("✓", style="green"),
-                row.client.region.city,
+                _marked(row),
                 row.client.ip,
                 row.address or "-",
                 row.region or "-",
