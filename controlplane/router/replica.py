@@ -56,7 +56,9 @@ class Identity:
 
 
 class Replica:
-    """Keeps the newest view; without *membership* the streams are not encrypted. *take_over* is called with each one that replaces another; *witnesses* gives the verdicts to report."""
+    """Keeps the newest view; without *membership* the streams are not encrypted.
+
+    *take_over* is called with each one that replaces another; *witnesses* gives the verdicts to report."""
 
     def __init__(
         self,

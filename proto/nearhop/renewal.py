@@ -40,9 +40,7 @@ async def renew(folder: Path, part: Part, *, endpoints: Sequence[str], now: date
     raise EnrollError("; ".join(problems))
 
 
-async def keep_renewed(
-    folder: Path, part: Part, *, endpoints: Sequence[str], renewed: Callable[[], None]
-) -> None:
+async def keep_renewed(folder: Path, part: Part, *, endpoints: Sequence[str], renewed: Callable[[], None]) -> None:
     """Renew the folder's certificate at half life, and call *renewed* after each, until it has ended."""
     failures = 0
     while True:

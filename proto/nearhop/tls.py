@@ -135,12 +135,17 @@ def channel(
 def explain(error: grpc.aio.AioRpcError) -> str:
     """Say in a sentence why a call failed, TLS's reasons included."""
     details = error.details() or error.code().name
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
-        if "CERTIFICATE_VERIFY_FAILED" in details or "certificate signature failure" in details:
-            return f"the control plane's certificate is not of an authority that this part trusts ({details})"
-        if "Socket closed" in details:
-            return f"the connection was closed: perhaps the control plane does not take this part's certificate ({details})"
+    if is_untrusted(error):
+        return f"the control plane's certificate is not of an authority that this part trusts ({details})"
+    if error.code() is grpc.StatusCode.UNAVAILABLE and "Socket closed" in details:
+        return f"the connection was closed: perhaps the control plane does not take this part's certificate ({details})"
     return details
+
+
+def is_untrusted(error: grpc.aio.AioRpcError) -> bool:
+    """Tell whether a call failed because the server's certificate does not pass."""
+    words = ("CERTIFICATE_VERIFY_FAILED", "certificate signature failure", "Hostname Verification Check failed")
+    return error.code() is grpc.StatusCode.UNAVAILABLE and any(it in (error.details() or "") for it in words)
 
 
 def _public(holder: Any) -> bytes:
