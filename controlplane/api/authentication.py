@@ -101,8 +101,8 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
             self._enforce(policy.may_say(caller, method, message), caller, method)
             return message
 
-        if isinstance(request, AsyncIterator) or hasattr(request, "__aiter__"):
-            return _Requests(request, check), _Context(context, caller, check)
+        if hasattr(request, "__aiter__"):
+            return _checked(request, check), _Context(context, caller, check)
         return check(request), _Context(context, caller, check)
 
     def _enforce(self, decision: Decision, caller: Principal, method: str) -> None:
@@ -118,16 +118,9 @@ def caller_of(context: Any) -> Principal:
     return cast("Principal", getattr(context, _CALLER, Anonymous()))
 
 
-class _Requests:
-    """A stream of requests, each checked."""
-
-    def __init__(self, requests: Any, check: Callable[[Any], Any]) -> None:
-        self._requests = requests
-        self._check = check
-
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        async for message in self._requests:
-            yield self._check(message)
+async def _checked(requests: Any, check: Callable[[Any], Any]) -> AsyncIterator[Any]:
+    async for message in requests:
+        yield check(message)
 
 
 class _Context:
