@@ -218,11 +218,11 @@ def _spread(levels: list[_Level], longest: int, width: int) -> Iterator[tuple[in
     """Descend from the root: a network keeps what it inherits when it may, else it is given a country and a line. The second pass."""
     above = np.zeros(1, dtype=np.uint64)
     given = np.full(1, _UNKNOWN, dtype=np.int32)
-    for depth in range(longest + 1):
+    for depth in range(1, longest + 1):  # the root itself gets no line: what nothing is known of is unknown
         level = levels[depth]
         if not len(level.prefixes):
             return
-        bit = np.uint64(1 << (width - depth)) if depth else np.uint64(0)
+        bit = np.uint64(1 << (width - depth))
         inherited = given[np.searchsorted(above, level.prefixes & ~bit)]
         keeps = (level.candidates == inherited[:, None]).any(axis=1)
         above, given = level.prefixes, np.where(keeps, inherited, level.candidates[:, 0])
