@@ -7,12 +7,20 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from deploy.local.regions import REGIONS
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from mmdb_writer import MMDBWriter
+    from netaddr import IPSet
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
@@ -63,6 +71,21 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert processes(path) == []
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The option for a small geo database: the nodes need no time to compute their country map from it."""
+    writer = MMDBWriter(6, "Test-City", ipv4_compatible=True)
+    for name, country in (("tokyo", "JP"), ("london", "GB")):
+        region = REGIONS[name]
+        place = {"latitude": region.location.latitude, "longitude": region.location.longitude}
+        writer.insert_network(
+            IPSet([f"{region.addresses[0]}/16"]), {"location": place, "country": {"iso_code": country}}
+        )
+    path = tmp_path_factory.mktemp("geo") / "city.mmdb"
+    writer.to_db_file(str(path))
+    return "--geoip", str(path)
+
+
 def status(folder: Path) -> Any:
     return json.loads(nearhop(folder, "status", "--json").stdout)
 
@@ -95,21 +118,24 @@ def test_a_cluster_comes_up_shows_the_nearest_nodes_and_goes_down_without_a_trac
     assert not folder.exists()
 
 
-def test_a_killed_cluster_leaves_no_process_and_comes_up_again(folder: Path) -> None:
-    nearhop(folder, "up", "--detach", "--regions", "tokyo", *PORTS)
+def test_a_killed_cluster_leaves_no_process_and_comes_up_again(folder: Path, small: tuple[str, str]) -> None:
+    nearhop(folder, "up", "--detach", "--regions", "tokyo", *small, *PORTS)
     os.kill(holder(folder), signal.SIGKILL)
     eventually(lambda: not processes(folder))
-    up = nearhop(folder, "up", "--detach", "--regions", "tokyo", *PORTS)
+    up = nearhop(folder, "up", "--detach", "--regions", "tokyo", *small, *PORTS)
     assert "✓ Tokyo" in up.stdout
+    assert "Hi from tokyo to JP" in up.stdout
     assert status(folder)["functions"][0]["version"] == 1  # the sample was there already
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_foreground_and_every_child(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_the_foreground_and_every_child(
+    folder: Path, tmp_path: Path, small: tuple[str, str], number: signal.Signals
+) -> None:
     out = tmp_path / "out"
     with out.open("w") as stream:
         process = subprocess.Popen(
-            [*NEARHOP, "up", "--regions", "tokyo", *PORTS],
+            [*NEARHOP, "up", "--regions", "tokyo", *small, *PORTS],
             env={**os.environ, "NEARHOP_STATE_DIR": str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=stream,
@@ -160,8 +186,8 @@ def test_a_part_that_cannot_start_is_told_with_the_end_of_its_log(folder: Path, 
     assert processes(folder) == []
 
 
-def test_a_killed_part_is_started_again_by_itself(folder: Path) -> None:
-    nearhop(folder, "up", "--detach", "--regions", "tokyo,london", *PORTS)
+def test_a_killed_part_is_started_again_by_itself(folder: Path, small: tuple[str, str]) -> None:
+    nearhop(folder, "up", "--detach", "--regions", "tokyo,london", *small, *PORTS)
     [etcd] = [process for process in processes(folder) if "--name=local" in process.cmdline()]
     etcd.kill()
     eventually(lambda: "etcd was ended by signal 9" in (folder / "logs" / "up.log").read_text())
