@@ -26,9 +26,7 @@ def configure(part: str, *, level: str = "info", form: Format = "text") -> None:
     else:
         # Plain: the rich traceback prints every local variable, tokens and keys among them.
         plain = structlog.dev.plain_traceback
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=plain
-        )
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=plain)
         shared.pop()  # the console renderer prints tracebacks itself
     structlog.configure(
         processors=[*shared, renderer],
