@@ -4,6 +4,7 @@ import asyncio
 
 from controlplane.api.desired import Desired, derive, same_inputs
 from controlplane.store.cache import Cache
+from controlplane.store.view import View
 
 COALESCE_S = 0.01  # writes that come in a burst make one snapshot
 
@@ -15,6 +16,7 @@ class Publisher:
         self._cache = cache
         self._zone = zone
         self._desired: Desired | None = None
+        self._view: View | None = None
         self._tick = asyncio.Event()
 
     async def newer(self, seen: Desired | None) -> Desired:
@@ -24,25 +26,23 @@ class Publisher:
         return self._desired
 
     def current(self) -> Desired:
-        """Return the newest Desired. Raises StoreUnavailable before the store was read for the first time."""
-        if self._desired is None:
-            self._publish(derive(self._cache.current(), self._zone, None))
-        assert self._desired is not None  # noqa: S101  # _publish has set it
-        return self._desired
+        """Return what follows from the newest view. Raises StoreUnavailable before the store was read for the first time."""
+        return self._derive(self._cache.current())
 
     async def run(self) -> None:
         """Publish until cancelled."""
-        seen = await self._cache.newer(None)
-        self._publish(derive(seen, self._zone, self._desired))
+        seen = None
         while True:
-            view = await self._cache.newer(seen)
-            if not same_inputs(view, seen):
+            seen = await self._cache.newer(seen)
+            if self._view is not None and not same_inputs(seen, self._view):
                 await asyncio.sleep(COALESCE_S)
-                view = self._cache.view
-                self._publish(derive(view, self._zone, self._desired))
-            seen = view
+                seen = self._cache.view
+            self._derive(seen)
 
-    def _publish(self, desired: Desired) -> None:
-        self._desired = desired
-        tick, self._tick = self._tick, asyncio.Event()
-        tick.set()
+    def _derive(self, view: View) -> Desired:
+        if self._desired is None or self._view is None or not same_inputs(view, self._view):
+            self._desired = derive(view, self._zone, self._desired)
+            self._view = view
+            tick, self._tick = self._tick, asyncio.Event()
+            tick.set()
+        return self._desired

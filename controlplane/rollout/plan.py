@@ -52,11 +52,7 @@ def plan(
     waiting = f"waiting for {_names(pending)}" if pending else "no node is connected"
     if now >= deadline:
         return Decision(Phase.FAILED, f"out of time after {deadline_s:g} s: {waiting}", progress)
-    served = (
-        f"{active} of {_nodes(active + len(pending))} {_serve(active)} {describe(deployment.shares)}; "
-        if pending
-        else ""
-    )
+    served = f"{active} of {active + len(pending)} nodes serve {describe(deployment.shares)}; " if pending else ""
     return Decision(Phase.PROGRESSING, served + waiting, progress, look_again_at=deadline)
 
 
@@ -80,13 +76,10 @@ def _progress(node: PlacedNode, generation: int, revision: int) -> NodeProgress:
         return NodeProgress(node.id, node.region, Progress.UNREACHABLE)
     if status is None or status.generation != generation or node.snapshot_revision < revision:
         return NodeProgress(node.id, node.region, Progress.PENDING)
-    match status.state:
-        case PlacementState.ACTIVE:
-            return NodeProgress(node.id, node.region, Progress.ACTIVE)
-        case PlacementState.REFUSED:
-            return NodeProgress(node.id, node.region, Progress.REFUSED, status.error[:_ERROR_CHARACTERS])
-        case PlacementState.PENDING:
-            return NodeProgress(node.id, node.region, Progress.PENDING)
+    if status.state is PlacementState.REFUSED:
+        return NodeProgress(node.id, node.region, Progress.REFUSED, status.error[:_ERROR_CHARACTERS])
+    active = status.state is PlacementState.ACTIVE
+    return NodeProgress(node.id, node.region, Progress.ACTIVE if active else Progress.PENDING)
 
 
 def _refusal(refused: Sequence[NodeProgress]) -> str:

@@ -66,9 +66,15 @@ class Probes:
         # The first at once, the others out of step with the other nodes'.
         next_at = loop.time() + self._rng.uniform(0.5, 1.0) * self._config.interval_s
         while True:
-            outcome = await self._probe(node)
-            if outcome is not None:
-                self._observe(outcome)
+            try:
+                outcome = await self._probe(node)
+            except Exception:  # noqa: BLE001  # logged and counted
+                # The rim: a fault in probing one node must not end the answering of all.
+                self.inconclusive += 1
+                _log.exception("a probe failed", node=node.id)
+            else:
+                if outcome is not None:
+                    self._observe(outcome)
             await asyncio.sleep(next_at - loop.time())
             next_at = max(next_at + self._config.interval_s, loop.time())
 

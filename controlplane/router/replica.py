@@ -70,6 +70,7 @@ class Replica:
         self.connected = False
         self.refused_views = 0
         self.spool_errors = 0
+        self.errors = 0
 
     def start_from_spool(self) -> None:
         """Take over the spooled view, if there is a good one for this zone."""
@@ -95,6 +96,11 @@ class Replica:
                 reason = "it ended the stream"
             except aio.AioRpcError as error:
                 reason = f"{error.code().name}: {error.details()}"
+            except Exception:  # noqa: BLE001  # logged and counted
+                # The rim: whatever one view or one endpoint brings about, DNS goes on from the last good view.
+                self.errors += 1
+                _log.exception("following the control plane failed", endpoint=endpoint, errors=self.errors)
+                reason = "an error of this router"
             failures = 1 if self.connected else failures + 1
             self.connected = False
             tell = _log.warning if failures == 1 else _log.debug

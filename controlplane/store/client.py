@@ -173,7 +173,7 @@ class Store:
 
     async def revoke(self, lease: int) -> None:
         """End *lease* and delete the keys that are bound to it."""
-        with self._errors("revoke a lease"), contextlib.suppress(LeaseLost):
+        with contextlib.suppress(LeaseLost), self._errors("revoke a lease"):
             await self._lease.revoke(lease, timeout=CALL_TIMEOUT_S)
 
     async def compact(self, revision: int) -> None:

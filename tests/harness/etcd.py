@@ -72,10 +72,13 @@ class Etcd:
             self.resume()
             await children.stop(self._process, grace_s=5)
 
-    def pause(self) -> None:
+    async def pause(self) -> None:
         """Stop etcd's clock: it keeps its connections and answers nobody."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        status = Path(f"/proc/{self._process.pid}/status")
+        while "State:\tT" not in status.read_text():
+            await asyncio.sleep(0.001)
 
     def resume(self) -> None:
         assert self._process is not None
