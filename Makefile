@@ -23,6 +23,7 @@ test: $(VENV)/.dev
 compose-up:
 	cd deploy/compose && $(COMPOSE) build controlplane-1
 	cd deploy/compose && $(COMPOSE) up --detach --no-build
+	deploy/compose/wait
 
 compose-down:
 	cd deploy/compose && $(COMPOSE) down --remove-orphans $(if $(PURGE),--volumes)
