@@ -25,7 +25,7 @@ from nearhop.v1 import node_control_pb2, node_control_pb2_grpc
 _log = log.get(__name__)
 
 _BUNDLES_AT_ONCE = 8  # over all sessions: each may hold a whole bundle in memory
-_BUNDLES_PENDING = 64  # a session
+_BUNDLES_PENDING = 10_000  # a session; a refusal would be final, and a fresh node asks for all it is to run
 _RETRY_S = 0.5
 
 Send = Callable[[node_control_pb2.NodeInstruction], Awaitable[None]]
@@ -70,7 +70,7 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
 
     async def _serve(self, context: Any, session: Session, introduction: Introduction) -> None:
         await self._require_known_past(introduction)
-        health = HealthRecord(self._store, session, self._sessions.beat, clock=self._clock)
+        health = HealthRecord(self._store, session, self._sessions.beat)
         await self._register(introduction.node)
         await health.begin()
         _log.info(
@@ -79,6 +79,9 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
         try:
             await self._converse(context, session, health)
         finally:
+            self._sessions.close(
+                session
+            )  # before the lease: with etcd gone that takes its time, and the agent may be back
             _log.info("a node has disconnected", node=session.node, instance=session.instance)
             if not self._sessions.stopping:
                 await health.finish()

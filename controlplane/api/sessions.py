@@ -4,7 +4,6 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from controlplane.api.errors import Aborted, AlreadyExists, Refusal
@@ -113,11 +112,10 @@ class HealthRecord:
     Written by compare: a session that finds another instance's report there has lost its node and ends.
     """
 
-    def __init__(self, store: Store, session: Session, beat: Beat, *, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, session: Session, beat: Beat) -> None:
         self._store = store
         self._session = session
         self._beat = beat
-        self._clock = clock
         self._path = str(Key(Kind.HEALTH, session.node))
         self._lease = 0
         self._revision = 0

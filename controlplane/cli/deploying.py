@@ -213,7 +213,7 @@ def refusal(deployment: deployments_pb2.Deployment) -> Failure:
     previous = max(deployment.previous, key=lambda share: share.percent, default=None)
     return Failure(
         f"the deployment of {deployment.function} failed",
-        deployment.reason,
+        deployment.reason.strip().split("\n")[0],
         f"Version {previous.version} goes on serving" if previous else "",
         reasons=tuple(f"{', '.join(nodes)}:\n{error}" for error, nodes in by_error.items()),
     )

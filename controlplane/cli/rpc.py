@@ -105,7 +105,7 @@ def explain(error: grpc.aio.AioRpcError, endpoint: str) -> Failure:
                 do="Is it a Nearhop control plane, of this version?",
             )
         case code:
-            return Failure(details, f"({code.name})", reasons=reasons)
+            return Failure(f"{details.rstrip('.')} ({code.name})", reasons=reasons)
 
 
 def _violations(error: grpc.aio.AioRpcError) -> list[str]:

@@ -15,9 +15,11 @@ from controlplane.cli.failure import Failure
 
 # Without a terminal there is nothing to fit into: lines are cut by whoever reads them.
 _PIPE_WIDTH = 200
-# What the table style puts between two columns, and what a column that is cut keeps at least.
-_BETWEEN = 3
+# What stands between two columns, and what a column that is cut keeps at least.
+_BETWEEN = 2
 _FLEXIBLE_MIN = 8
+# A rule under the headings and nothing else: no column is lost to vertical lines.
+_RULE = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 
 
 def console(stream: Any = None) -> Console:
@@ -67,7 +69,7 @@ def table(
 ) -> Table:
     """Return a table of one line for each row: the column *flexible* is cut to what *width* (the terminal's) leaves it."""
     cells = [[cell if isinstance(cell, Text) else Text(line(cell)) for cell in row] for row in rows]
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    made = Table(box=_RULE, pad_edge=False, show_edge=False, header_style="bold", padding=(0, _BETWEEN - 1, 0, 0))
     for heading in headings:
         made.add_column(heading, no_wrap=True, overflow="ellipsis")
     if flexible:

@@ -4,6 +4,7 @@ A probe that was late because this process was late says nothing about the node 
 """
 
 import asyncio
+import os
 import random
 from collections.abc import Callable
 
@@ -96,7 +97,7 @@ class Probes:
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             reason = f"no HTTP response head within {HEAD_MAX_BYTES} bytes"
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = os.strerror(error.errno) if error.errno else str(error)  # asyncio's own text repeats the address
         return Failed(node.id, f"{endpoint}: {reason}") if reason else Answered(node.id, loop.time() - started)
 
     async def _ask(self, endpoint: Endpoint) -> bytes:

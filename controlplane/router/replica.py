@@ -25,7 +25,15 @@ REPORT_INTERVAL_S = 5.0  # the contract's bound
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0  # a router that starts with an old view is fresh within 5 s of the control plane's return
 VIEW_MAX_BYTES = 64 << 20
-_CHANNEL_OPTIONS = (("grpc.max_receive_message_length", VIEW_MAX_BYTES),)
+CONNECT_TIMEOUT_S = 3.0
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", VIEW_MAX_BYTES),
+    (
+        "grpc.min_reconnect_backoff_ms",
+        int(CONNECT_TIMEOUT_S * 1000),
+    ),  # it bounds a connection's making, 20 s by default
+    ("grpc.enable_http_proxy", 0),
+)
 
 _VERDICTS = {
     Verdict.UP: nodes_pb2.Witness.VERDICT_UP,

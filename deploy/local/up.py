@@ -21,7 +21,8 @@ from nearhop.v1 import nodes_pb2
 
 # Generous: a machine with few cores starts everything at once.
 _READY_S = 90.0
-_TOUR_S = 20.0
+# A node's first start on a machine computes its country map in the background meanwhile.
+_TOUR_S = 40.0
 # The parts of a killed `up` end with it, but not in the same instant.
 _PORTS_S = 3.0
 
@@ -203,6 +204,7 @@ class _Cluster:
             clients = geo.clients(opened, (node.region for node in settings.nodes))
         finally:
             opened.close()
+        show.note("Asking as clients around the world (the first time, countries take a while) …")
         rows = await tour.walk(settings, hostname, clients, open_nodes, within_s=_TOUR_S)
         show.show(tour.table(rows))
         if database.attribution:
@@ -228,9 +230,8 @@ class _Cluster:
         show.say(f"  logs           {self._log_dir}")
         show.say()
         show.say(f"  dig @{host} -p {port} {hostname}{subnet} +short")
-        show.say(
-            f"  curl --resolve {hostname}:{settings.node_port}:{node.address} http://{hostname}:{settings.node_port}/"
-        )
+        show.say(f"  curl --resolve {hostname}:{settings.node_port}:{node.address} \\")
+        show.say(f"       http://{hostname}:{settings.node_port}/")
         show.say()
         if self._release is None:
             show.say("Ctrl-C stops everything; the state stays until `nearhop down --purge`.")

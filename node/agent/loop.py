@@ -7,6 +7,7 @@ import asyncio
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never
 
@@ -78,6 +79,11 @@ class Agent:
             except (ValueError, KeyError, TypeError, AttributeError):
                 spool.quarantine(self._good_path)
         _logger.info("spool read", revision=self._snapshot.revision, placements=len(self._snapshot.placements))
+
+    def routes_at_start(self) -> Mapping[str, Route]:
+        """Return the spooled functions' routes, none of which has a sandbox yet: they are known, and will be there soon."""
+        self._routes = plan.routes(self._snapshot, self._observe())
+        return self._routes
 
     # What the session calls
 

@@ -20,6 +20,7 @@ from node.sandbox import egress
 from node.sandbox.command import MINIMUM_DENO
 from node.sandbox.pool import Pool, Settings
 
+_STOP_GRACE_S = 5.0  # for requests in flight
 _logger = log.get(__name__)
 
 
@@ -58,7 +59,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     if country_map is not None and await asyncio.to_thread(country_map.exists):
         ingress.link_countries(country_map)
         country_map = None
-    await ingress.start({})
+    await ingress.start(agent.routes_at_start())
     _logger.info("ingress ready", listen=settings.listen)
     async with asyncio.TaskGroup() as group:
         work = [
@@ -72,6 +73,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
             work.append(tasks.spawn(group, _countries(settings, ingress, country_map), name="countries"))
         await stop.wait()
         _logger.info("stopping")
+        await ingress.stop(_STOP_GRACE_S)
         for task in work:
             task.cancel()
 

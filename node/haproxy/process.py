@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +16,6 @@ from node.plan.records import Route
 _READY_WITHIN_S = 5.0
 _RESTART_DELAY_S = 0.1
 _RESTART_DELAY_MAX_S = 1.0
-_STOP_GRACE_S = 3.0
 _logger = log.get(__name__)
 
 
@@ -33,6 +33,7 @@ class Ingress:
         self._process: asyncio.subprocess.Process | None = None
         self._reasons: dict[int, str] = {}
         self._lock = asyncio.Lock()  # held while HAProxy starts: under it the process is either ready or dead
+        self._stopping = asyncio.Event()
         self.restarts = 0
 
     @property
@@ -51,31 +52,40 @@ class Ingress:
             await self._spawn()
 
     async def supervise(self) -> None:
-        """Start HAProxy again whenever it ends, until cancelled; then stop it."""
+        """Start HAProxy again whenever it ends, until stop() or until cancelled; HAProxy has ended when this has."""
         delay = _RESTART_DELAY_S
         try:
-            while True:
+            while not self._stopping.is_set():
                 if self._process is not None:
                     status = await self._process.wait()
+                    if self._stopping.is_set():
+                        return
                     _logger.error("HAProxy ended; starting it again", status=status)
-                async with self._lock:
-                    try:
+                try:
+                    async with self._lock:
                         await self._spawn()
-                    except IngressError as error:
-                        _logger.warning("HAProxy does not start", error=str(error))
-                        self._process = None
-                    else:
-                        self.restarts += 1
-                        delay = _RESTART_DELAY_S
-                        continue
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, _RESTART_DELAY_MAX_S)
+                except IngressError as error:
+                    _logger.warning("HAProxy does not start", error=str(error))
+                    self._process = None
+                    await asyncio.sleep(delay)
+                    delay = min(2 * delay, _RESTART_DELAY_MAX_S)
+                else:
+                    self.restarts += 1
+                    delay = _RESTART_DELAY_S
         finally:
-            await self.stop()
+            if self._process is not None:
+                await children.stop(self._process, grace_s=0)
 
-    async def stop(self) -> None:
-        if self._process is not None:
-            await children.stop(self._process, grace_s=_STOP_GRACE_S)
+    async def stop(self, grace_s: float) -> None:
+        """Stop listening at once, let requests in flight finish for *grace_s* seconds, then end HAProxy."""
+        self._stopping.set()
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.send_signal(signal.SIGUSR1)  # HAProxy's soft stop
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._process.wait()
+        await children.stop(self._process, grace_s=1.0)
 
     async def set_routes(self, routes: Mapping[str, Route]) -> None:
         """Switch every hostname at once. Raises IngressError when HAProxy runs and did not take them over."""

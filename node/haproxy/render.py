@@ -73,6 +73,10 @@ def slot_socket(run_dir: str, slot: int) -> str:
     return f"{run_dir}/{slot_name(slot)}.sock"
 
 
+def sink_socket(run_dir: str) -> str:
+    return f"{run_dir}/sink.sock"
+
+
 def hosts_map(routes: Mapping[str, Route]) -> str:
     """Render the host map: hostname, then slot|function|version|milliseconds to answer."""
     lines = []
@@ -93,6 +97,7 @@ def config(ingress: Ingress) -> str:
         _global(ingress),
         _defaults(ingress),
         _frontend(ingress),
+        _sink(ingress),
         *(_slot(ingress, n) for n in range(ingress.slots)),
     ]
     return "\n".join(sections)
@@ -129,14 +134,22 @@ def _defaults(ingress: Ingress) -> str:
             "timeout queue 1s",
             "timeout server 30s",
             "timeout tunnel 1h",
-            "retries 0",
+            # When a sandbox ends in the middle of a request, or none listens, the one retry goes to the sink and becomes the page with the
+            # reason. Without it HAProxy closes the client's connection in silence where the broken one had been kept. No request ever
+            # reaches a sandbox twice.
+            "retries 1",
+            "retry-on conn-failure empty-response",
+            "option redispatch 1",
             "http-reuse always",  # a sandbox never closes a kept connection while it has its slot
             "option http-keep-alive",
             "",
             *_error_pages(ingress),
         ],
     )
-    slot = _section("defaults slot from base", ["http-request set-timeout server var(txn.route),word(4,|)"])
+    slot = _section(
+        "defaults slot from base",
+        ["balance roundrobin", "http-request set-timeout server var(txn.route),word(4,|)"],
+    )
     return f"{base}\n{slot}"
 
 
@@ -234,6 +247,7 @@ def _responses(ingress: Ingress) -> list[str]:
     own = "!{ var(txn.from) -m found }"
     failed = f"{own} {{ status ge 400 }}"
     return [
+        "http-response deny deny_status 502 if { srv_name sink }",
         "http-response set-var(txn.from) str(sandbox)",
         "http-response set-var(txn.reason) str(exception) if { status 500 } { res.hdr(x-nearhop-reason) exception }",
         "http-response del-header x-nearhop- -m beg",
@@ -285,4 +299,18 @@ def _killed(ingress: Ingress, status: int) -> str:
 
 def _slot(ingress: Ingress, slot: int) -> str:
     socket = slot_socket(ingress.run_dir, slot)
-    return _section(f"backend {slot_name(slot)} from slot", [f"server sandbox unix@{socket}"])
+    return _section(
+        f"backend {slot_name(slot)} from slot",
+        [
+            "use-server sandbox unless FALSE",  # balancing alone would choose the sink, and does so for the retry
+            f"server sandbox unix@{socket} weight 0",
+            f"server sink unix@{sink_socket(ingress.run_dir)} weight 1",
+        ],
+    )
+
+
+def _sink(ingress: Ingress) -> str:
+    return _section(
+        "frontend sink from base",
+        [f"bind unix@{sink_socket(ingress.run_dir)} mode 600", "http-request return status 502"],
+    )

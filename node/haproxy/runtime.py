@@ -87,12 +87,14 @@ def parse_stat(answer: str) -> Iterator[tuple[str, Counters]]:
             header = [row[0][2:], *row[1:]]
             continue
         fields = dict(zip(header, row, strict=False))
+        if fields["svname"] != "sandbox":
+            continue
         in_flight = int(fields["scur"] or 0) + int(fields["qcur"] or 0)
         yield fields["pxname"], Counters(int(fields["stot"] or 0) - int(fields["scur"] or 0), in_flight)
 
 
 def parse_connections(answer: str) -> int:
-    """Read the answer to `show servers conn`: used plus idle connections of all servers in it."""
+    """Read the answer to `show servers conn`: used plus idle connections of the sandboxes in it."""
     total = 0
     names: list[str] = []
     for line in answer.splitlines():
@@ -100,7 +102,8 @@ def parse_connections(answer: str) -> int:
             names = line[2:].split()
         elif (fields := line.split()) and names:
             values = dict(zip(names, fields, strict=False))
-            total += int(values["used_cur"]) + int(values["idle_cur"])
+            if values["bkname/svname"].endswith("/sandbox"):
+                total += int(values["used_cur"]) + int(values["idle_cur"])
     return total
 
 

@@ -67,7 +67,9 @@ def started(cpu_s: float) -> Meter:
 
 
 def wants_counts(meter: Meter, cpu_s: float, budget: Budget) -> bool:
-    """Say whether the next sample should carry the ingress' counters."""
+    """Say whether the next sample should carry the ingress' counters: once at first, then when CPU is being spent."""
+    if meter.finished is None:
+        return True
     return cpu_s - meter.baseline_s >= ASK_SHARE * budget.cpu_s and cpu_s - meter.asked_s >= ASK_STEP_S
 
 

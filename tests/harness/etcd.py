@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import grpc
+import psutil
 from etcd3aio.errors import EtcdError
 from etcd3aio.kv import KVService
 
@@ -76,8 +77,7 @@ class Etcd:
         """Stop etcd's clock: it keeps its connections and answers nobody."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
-        status = Path(f"/proc/{self._process.pid}/status")
-        while "State:\tT" not in status.read_text():
+        while psutil.Process(self._process.pid).status() != psutil.STATUS_STOPPED:
             await asyncio.sleep(0.001)
 
     def resume(self) -> None:

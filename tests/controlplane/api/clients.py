@@ -182,6 +182,7 @@ class Agent:
         self._more = more
         self._address = address
         self._changed = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     async def __aenter__(self) -> "Agent":
         self.channel = channel(self._address)
@@ -219,7 +220,8 @@ class Agent:
         await self.send(node_control_pb2.NodeMessage(bundle_request=node_control_pb2.BundleRequest(digest=digest)))
 
     async def send(self, message: node_control_pb2.NodeMessage) -> None:
-        await self._call.write(message)
+        async with self._writing:  # gRPC takes one write at a time
+            await self._call.write(message)
 
     async def report(self) -> None:
         statuses = []
@@ -239,6 +241,10 @@ class Agent:
             snapshot_revision=self.snapshot.revision, placements=statuses, ingress_ready=True
         )
         await self.send(node_control_pb2.NodeMessage(report=report))
+
+    def hush(self) -> None:
+        """Send no more heartbeats."""
+        self._tasks[1].cancel()
 
     async def _run(self) -> None:
         try:

@@ -132,7 +132,7 @@ async def test_an_agent_that_opens_another_stream_replaces_its_own(client: Clien
 
 async def test_a_silent_agent_can_be_replaced(client: Client, plane: ControlPlane) -> None:
     async with Agent(client.address, "tokyo-1") as first:
-        first._tasks[1].cancel()  # no more reports
+        first.hush()
 
         async def taken_over() -> bool:
             async with Agent(client.address, "tokyo-1") as second:
@@ -162,7 +162,7 @@ async def test_reports_that_say_nothing_new_are_not_written(client: Client, stor
         await agent.until(lambda agent: bool(agent.snapshots))
         await asyncio.sleep(0.2)
         before = await store.get(str(Key(Kind.HEALTH, "tokyo-1")))
-        for _ in range(20):
+        for _ in range(8):
             await agent.report()
         await asyncio.sleep(0.5)
         assert await store.get(str(Key(Kind.HEALTH, "tokyo-1"))) == before
@@ -176,26 +176,28 @@ async def test_a_snapshot_of_another_store_is_refused(client: Client) -> None:
 
 async def test_nonsense_in_a_report_is_cut_not_fatal(client: Client) -> None:
     async with Agent(client.address, "tokyo-1") as agent:
+        await agent.until(lambda agent: bool(agent.snapshots))
+        agent.hush()
         report = node_control_pb2.NodeReport(load_1m=math.nan, cpus=3, isolation="x" * 100_000)
         report.sandboxes.add(function="f" * 1000, cpu_s=-1)
         await agent.send(node_control_pb2.NodeMessage(report=report))
 
         async def shown() -> bool:
             node = await client.node("tokyo-1")
-            return node.report.load_1m == 0 and len(node.report.isolation) in (0, 2000)
+            return node.report.load_1m == 0 and len(node.report.isolation) == 2000
 
         await eventually(shown, within=5)
         assert agent.ended is None
 
 
-async def test_a_burst_of_changes_makes_few_snapshots(client: Client) -> None:
+async def test_however_fast_changes_come_snapshots_only_grow_and_the_last_has_all(client: Client) -> None:
     async with Agent(client.address, "tokyo-1") as agent:
         await agent.until(lambda agent: bool(agent.snapshots))
-        await asyncio.gather(*(client.create(f"f{number}") for number in range(20)))
-        for number in range(20):
+        await asyncio.gather(*(client.create(f"f{number}") for number in range(8)))
+        for number in range(8):
             await client.version(function=f"f{number}")
-        calls = [client.deploy(1, f"f{number}") for number in range(20)]
+        calls = [client.deploy(1, f"f{number}") for number in range(8)]
         await asyncio.gather(*(call.read() for call in calls))
-        await agent.until(lambda agent: len(agent.versions()) == 20)
+        await agent.until(lambda agent: len(agent.versions()) == 8)
         revisions = [snapshot.revision for snapshot in agent.snapshots]
         assert revisions == sorted(set(revisions))

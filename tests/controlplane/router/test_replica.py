@@ -135,7 +135,10 @@ async def plane() -> AsyncIterator[ControlPlane]:
         await made.stop()
 
 
-async def test_a_view_is_taken_over_spooled_and_reported_on(plane: ControlPlane, tmp_path: Path) -> None:
+async def test_a_view_is_taken_over_spooled_and_reported_on(
+    plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_INTERVAL_S", 60.0)  # what is reported here is a change
     port = await plane.start()
     await plane.offer(routing_view(3, "a"))
     async with running(Follower(tmp_path, port)) as follower:

@@ -40,3 +40,8 @@ def test_the_end_of_no_log_is_empty(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_do_not_hide_the_rest(tmp_path: Path) -> None:
     (tmp_path / "x.log").write_bytes(b"\xff\xfe\nend\n")
     assert tail(tmp_path / "x.log", 1) == ["end"]
+
+
+def test_the_end_begins_with_the_last_start(tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_text("--- started 1\nold\n--- started 2\nnew\n")
+    assert tail(tmp_path / "x.log", 9) == ["new"]

@@ -51,7 +51,8 @@ def pid(supervised: Supervised) -> int:
 
 
 def said(supervised: Supervised) -> str:
-    return supervised.log.read_text() if supervised.log.exists() else ""
+    lines = supervised.log.read_text().splitlines(keepends=True) if supervised.log.exists() else []
+    return "".join(line for line in lines if not line.startswith("---"))
 
 
 async def test_a_part_runs_and_its_words_are_in_its_log(tmp_path: Path) -> None:
