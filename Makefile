@@ -24,6 +24,7 @@ compose-up:
 	cd deploy/compose && $(COMPOSE) build controlplane-1
 	cd deploy/compose && $(COMPOSE) up --detach --no-build
 	deploy/compose/wait
+	@echo 'speak to it with: eval "$$(deploy/compose/credentials)"'
 
 compose-down:
 	cd deploy/compose && $(COMPOSE) down --remove-orphans $(if $(PURGE),--volumes)

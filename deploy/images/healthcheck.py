@@ -1,9 +1,10 @@
 """Asks the role that runs in this container, at its own endpoint, whether it does its job. Exit status 0 or 1, as Docker wants it.
 
-Run every few seconds beside the role, so it imports little: gRPC only where the role speaks nothing else.
+A control plane's authority is trusted by the file that NEARHOP_CA names. Run every few seconds beside the role, so it imports little: gRPC only
+where the role speaks nothing else.
 """
-
 import http.client
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -29,7 +30,7 @@ def ask(role: str, config: dict[str, Any]) -> str:
     """Return what is wrong with *role*, or nothing. Raises OSError or HTTPException when it does not answer."""
     match role:
         case "controlplane":
-            return _ask_grpc(reachable(config["listen"]))
+            return _ask_grpc(reachable(config["listen"]), os.environ.get("NEARHOP_CA", ""))
         case "router":
             status, _ = _get(reachable(config["http_listen"]), "/healthz")
             return "" if status == 200 else f"/healthz answers {status}"
@@ -56,13 +57,17 @@ def _get(endpoint: str, path: str) -> tuple[int, str | None]:
         connection.close()
 
 
-def _ask_grpc(endpoint: str) -> str:
+def _ask_grpc(endpoint: str, authorities: str) -> str:
     import grpc  # noqa: PLC0415  # half a second of imports that the other roles need not pay
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
-    with grpc.insecure_channel(endpoint) as channel:
+    from nearhop import tls  # noqa: PLC0415
+
+    credentials = grpc.ssl_channel_credentials(Path(authorities).read_bytes())
+    name = ("grpc.ssl_target_name_override", tls.CONTROL_PLANE_NAME)
+    with grpc.secure_channel(endpoint, credentials, options=[name]) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]  # the package has no types
         try:
-            stub = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]  # the package has no types
             reply = stub.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_S)
         except grpc.RpcError as error:
             return str(error)
