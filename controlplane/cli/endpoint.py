@@ -1,10 +1,9 @@
 """Where the control plane is and how to show who one is: said by the caller, or those of the cluster on this machine."""
 
 import re
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-
-import click
 
 from controlplane.cli.failure import Exit, Failure
 from deploy.local import state
@@ -21,6 +20,10 @@ class Access:
     ca: Path | None = None
 
 
+# What the command's global options said; they come before the command and are read before it.
+SAID: ContextVar[Access] = ContextVar("access", default=Access())  # noqa: B039  # it is frozen
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A control plane's host:port, and how to speak to it. Without *ca* it is spoken to in the open, on loopback only."""
@@ -35,9 +38,7 @@ class Target:
 
 def resolve(endpoint: str | None, state_dir: Path | None) -> Target:
     """Return the control plane to speak to. Raises Failure when none is known."""
-    context = click.get_current_context(silent=True)
-    said = context.find_object(Access) if context is not None else None
-    said = said or Access()
+    said = SAID.get()
     folder = state.folder(state_dir)
     described = state.read(folder) if state.is_running(folder) else None
     if endpoint is None:

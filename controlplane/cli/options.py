@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli.endpoint import Access
+from controlplane.cli.endpoint import SAID, Access
 
 Endpoint = Annotated[
     str | None,
@@ -32,7 +32,6 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def access(
-    context: typer.Context,
     token: Annotated[
         str,
         typer.Option(
@@ -53,4 +52,4 @@ def access(
         ),
     ] = None,
 ) -> None:
-    context.obj = Access(token, ca)
+    SAID.set(Access(token, ca))
