@@ -27,7 +27,7 @@ MEMBERS = "etcd-tls"  # the volume that the members of etcd share
 CONTROL_PLANES = "keys"  # the volume that the control planes share
 KEY_FILE = "key-encryption.key"
 ADMIN_FILE = "admin.token"
-TOKEN_FILE = "join.token"
+JOIN_FILE = "join.token"
 _PATIENCE_S = 180.0
 _RETRY_S = 0.5
 
@@ -98,7 +98,7 @@ async def _tokens(volumes: Path, bootstrap: Path, endpoint: str, parts: Sequence
                 replace=True,
             )
             made = await connection.tokens.CreateJoinToken(request, timeout=rpc.TIMEOUT_S)
-            tls.write_private(folder / TOKEN_FILE, made.secret.encode())
+            tls.write_private(folder / JOIN_FILE, made.secret.encode())
 
 
 def _has_joined(folder: Path, trusted: bytes) -> bool:

@@ -3,6 +3,7 @@
 A control plane's authority is trusted by the file that NEARHOP_CA names. Run every few seconds beside the role, so it imports little: gRPC only
 where the role speaks nothing else.
 """
+
 import http.client
 import os
 import sys
@@ -58,6 +59,8 @@ def _get(endpoint: str, path: str) -> tuple[int, str | None]:
 
 
 def _ask_grpc(endpoint: str, authorities: str) -> str:
+    if not authorities:
+        return "NEARHOP_CA does not name the file with the authority's certificate"
     import grpc  # noqa: PLC0415  # half a second of imports that the other roles need not pay
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 

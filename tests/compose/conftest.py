@@ -41,11 +41,12 @@ async def _bring_up(folder: Path) -> None:
     await fleet.must("make", "compose-up", within=420)
     started = time.monotonic()
     try:
+        await fleet.log_in(folder)
         await fleet.all_healthy()
         deployed = await fleet.deploy(folder, "first")
         assert deployed.status == 0, deployed.stderr
     except BaseException:
-        for part in fleet.PARTS:
+        for part in ("init", "join", *fleet.PARTS):
             logs = await fleet.run("docker", "logs", "--tail", "20", fleet.container(part))
             sys.stderr.write(f"--- {part}\n{logs.stdout}{logs.stderr}")
         raise

@@ -21,6 +21,7 @@ import dns.rdatatype
 import grpc
 import httpx
 
+from nearhop import tls
 from nearhop.v1 import nodes_pb2, nodes_pb2_grpc
 from tests.harness.cluster import INGRESS_PORT, ZONE, Ran
 from tests.harness.eventually import eventually
@@ -129,22 +130,54 @@ async def nodes_are(wanted: dict[str, "nodes_pb2.Node.Health"], *, within: float
     return time.monotonic() - begin
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a caller shows and trusts: the file with the authority's certificate, and an API token."""
+
+    ca: Path
+    token: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"NEARHOP_CA": str(self.ca), "NEARHOP_TOKEN": self.token}
+
+
+_credentials: dict[str, Credentials] = {}
+
+
+async def log_in(folder: Path) -> None:
+    """Take the first administrator's credentials as a user does, and make a token that may only deploy this function."""
+    line = (await must(COMPOSE / "credentials", folder)).strip()
+    exported = dict(pair.split("=", 1) for pair in line.removeprefix("export ").split())
+    _credentials["admin"] = Credentials(Path(exported["NEARHOP_CA"].strip("'")), exported["NEARHOP_TOKEN"])
+    made = await nearhop("token", "create", "ci", "--role", "deployer", "--function", FUNCTION)
+    assert made.status == 0, made.stderr
+    _credentials["deployer"] = Credentials(_credentials["admin"].ca, made.stdout.strip())
+
+
+def channel(endpoint: str, who: str = "admin") -> grpc.aio.Channel:
+    """Open a channel to a control plane's API; the caller closes it."""
+    credentials = _credentials[who]
+    return tls.channel(endpoint, authorities=credentials.ca.read_bytes(), token=credentials.token)
+
+
 async def list_nodes(endpoint: str) -> list[nodes_pb2.Node]:
     """Return the nodes as one control plane tells them; AssertionError while it is unreachable."""
-    async with grpc.aio.insecure_channel(endpoint) as channel:
+    async with channel(endpoint) as opened:
         try:
-            reply = await nodes_pb2_grpc.NodesStub(channel).ListNodes(nodes_pb2.ListNodesRequest(), timeout=5)
+            reply = await nodes_pb2_grpc.NodesStub(opened).ListNodes(nodes_pb2.ListNodesRequest(), timeout=5)
         except grpc.aio.AioRpcError as error:
             raise AssertionError(f"{error.code()}: {error.details()}") from error
     return list(reply.nodes)
 
 
 async def nearhop(
-    *arguments: str | Path, endpoint: str = CONTROL_PLANES["controlplane-1"], within: float = 60.0
+    *arguments: str | Path, endpoint: str = CONTROL_PLANES["controlplane-1"], who: str = "admin", within: float = 60.0
 ) -> Ran:
     """Run the command line against one control plane's published port."""
     command = Path(sys.executable).with_name("nearhop")
-    return await run(command, *arguments, within=within, NEARHOP_ENDPOINT=endpoint, NO_COLOR="1", COLUMNS="200")
+    env = {**_credentials[who].env, "NEARHOP_ENDPOINT": endpoint, "NO_COLOR": "1", "COLUMNS": "200"}
+    return await run(command, *arguments, within=within, **env)
 
 
 async def deploy(
@@ -153,7 +186,9 @@ async def deploy(
     """Deploy a version of the function that answers with *word* and its region, whatever comes of it."""
     source = folder / f"{file}.js"
     await asyncio.to_thread(source.write_text, _SOURCE.replace("WORD", word))
-    return await nearhop("deploy", source, "--name", FUNCTION, "--message", word, "--json", endpoint=endpoint)
+    return await nearhop(
+        "deploy", source, "--name", FUNCTION, "--message", word, "--json", endpoint=endpoint, who="deployer"
+    )
 
 
 _SOURCE = """

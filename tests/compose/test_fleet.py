@@ -43,6 +43,25 @@ async def test_a_deploy_through_either_control_plane_reaches_every_node(tmp_path
                 assert (served.node, served.text) == (node, f"by-{name} from {served.region}")
 
 
+async def test_deploys_through_both_control_planes_at_once_are_each_there_once(tmp_path: Path) -> None:
+    one, two = (Deploys(tmp_path, endpoint, name) for name, endpoint in fleet.CONTROL_PLANES.items())
+    async with one, two:
+        for deploys in (one, two):
+            await eventually(deploys.at_least(3), within=90)
+    acknowledged = sorted([*one.acknowledged, *two.acknowledged])
+    fleet.figure(
+        f"deploys through both control planes at once: {len(acknowledged)} served, {one.refused + two.refused} superseded"
+    )
+    assert len({number for number, _ in acknowledged}) == len(acknowledged)
+    stored = (await fleet.nearhop("versions", "list", fleet.FUNCTION, "--json")).json
+    messages = {version["number"]: version["message"] for version in stored}
+    assert {number: messages.get(number) for number, _ in acknowledged} == dict(acknowledged)
+    assert sorted(messages) == list(range(1, len(messages) + 1))
+    async with httpx.AsyncClient() as http:
+        served = {(await fleet.get(http, address)).version for address in fleet.NODES.values()}
+    assert len(served) == 1
+
+
 async def test_the_clients_of_a_killed_node_are_served_by_the_next_nearest() -> None:
     client, address = CLIENTS["sydney"], fleet.NODES["sydney-1"]
     await fleet.in_answers(client, address, within=30)
@@ -144,6 +163,28 @@ async def test_all_of_etcd_may_be_gone_and_no_acknowledged_deploy_is_lost(tmp_pa
         assert (await fleet.fetch(client)).text == f"{deploys.acknowledged[-1][1]} from {region}"
 
 
+async def test_a_token_for_one_function_changes_no_other(tmp_path: Path) -> None:
+    source = tmp_path / "other.js"
+    source.write_text("export default { fetch() { return new Response('planted'); } };")
+    refused = await fleet.nearhop("deploy", source, "--name", "other", who="deployer")
+    assert refused.status == 1
+    assert "'other'" in refused.stderr, refused.stderr
+    listed = await fleet.nearhop("functions", "list", "--json")
+    assert [function["name"] for function in listed.json] == [fleet.FUNCTION]
+
+
+async def test_the_whole_fleet_may_be_taken_down_and_comes_back_as_it_was() -> None:
+    before = {client: await fleet.fetch(client) for client in CLIENTS.values()}
+    await fleet.must("make", "compose-down")
+    begin = time.monotonic()
+    await fleet.must("make", "compose-up", within=300)
+    await fleet.all_healthy()
+    fleet.figure(
+        f"the whole fleet down and up again: every part is healthy {time.monotonic() - begin:.1f} s after make compose-up began"
+    )
+    assert {client: await fleet.fetch(client) for client in CLIENTS.values()} == before
+
+
 async def test_a_node_more_in_a_region_is_one_command() -> None:
     name, address = "london-2", "127.78.2.12"
     begin = time.monotonic()
@@ -170,10 +211,14 @@ async def test_a_node_more_in_a_region_is_one_command() -> None:
 class Deploys:
     """One deploy after the other until the block ends. *acknowledged* has the version and the message of each that ended well."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, endpoint: str = fleet.CONTROL_PLANES["controlplane-1"], name: str = "deploy"
+    ) -> None:
         self.acknowledged: list[tuple[int, str]] = []
         self.refused = 0
         self._folder = folder
+        self._endpoint = endpoint
+        self._name = name
         self._stop = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -199,8 +244,8 @@ class Deploys:
         for number in itertools.count():
             if self._stop.is_set():
                 return
-            word = f"deploy-{number}"
-            ran = await fleet.deploy(self._folder, word)
+            word = f"{self._name}-{number}"
+            ran = await fleet.deploy(self._folder, word, endpoint=self._endpoint, file=self._name)
             if ran.status == 0:
                 self.acknowledged.append((ran.json["version"], word))
             else:

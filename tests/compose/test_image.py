@@ -104,6 +104,27 @@ async def test_nodes_reach_neither_etcd_nor_another_region() -> None:
     assert ran.status == 0, ran.stderr  # the attempt itself works
 
 
+async def test_etcd_answers_nobody_without_a_certificate_of_its_own_authority() -> None:
+    asked = await fleet.inside("etcd-2", "etcdctl", "get", "--prefix", "--keys-only", "/nearhop/nodes/")
+    assert "tokyo-1" in asked.stdout, asked.stderr  # with one it does
+    attempt = (
+        "import grpc; channel = grpc.secure_channel('10.78.0.12:2379', grpc.ssl_channel_credentials("
+        "open('/keys/etcd-ca.pem', 'rb').read())); grpc.channel_ready_future(channel).result(timeout=3)"
+    )
+    ran = await fleet.inside("controlplane-1", "python", "-c", attempt)
+    assert "FutureTimeoutError" in ran.stderr
+
+
+@pytest.mark.parametrize("part", ["tokyo-1", "router-1"])
+async def test_a_part_has_its_own_secrets_and_nobody_elses(part: str) -> None:
+    ran = await fleet.inside(part, "find", "/", "-xdev", "-name", "*.key", "-o", "-xdev", "-name", "admin.token")
+    assert ran.stdout == ""
+    mounted = (
+        await fleet.docker("inspect", "--format", "{{range .Mounts}}{{.Name}} {{end}}", fleet.container(part))
+    ).split()
+    assert set(mounted) <= {f"nearhop_{part}", "nearhop_geo"}
+
+
 async def test_the_compose_files_are_valid_for_every_compose_here() -> None:
     commands = await fleet.compose_commands()
     assert commands

@@ -9,6 +9,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from deploy.images import healthcheck
+from tests.harness.cluster import Cluster
 
 
 @pytest_asyncio.fixture
@@ -43,7 +44,17 @@ async def test_a_router_is_not_healthy_without_a_good_healthz(ingress: str) -> N
     assert "404" in await ask("router", http_listen=ingress)
 
 
-async def test_a_control_plane_that_does_not_answer_is_not_healthy(unused_tcp_port: int) -> None:
+async def test_a_control_plane_needs_an_authority_to_trust(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEARHOP_CA", raising=False)
+    assert "NEARHOP_CA" in await ask("controlplane", listen="127.0.0.1:9")
+
+
+@pytest.mark.acceptance
+async def test_a_control_plane_is_healthy_while_it_serves(
+    shared_cluster: Cluster, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("NEARHOP_CA", str(shared_cluster.control_plane.ca))
+    assert await ask("controlplane", listen=shared_cluster.endpoint) == ""
     assert "UNAVAILABLE" in await ask("controlplane", listen=f"127.0.0.1:{unused_tcp_port}")
 
 
