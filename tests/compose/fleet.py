@@ -41,6 +41,7 @@ NODES = {
 }
 PARTS = (*ETCD, *CONTROL_PLANES, *ROUTERS, *NODES)
 FUNCTION = "hello"
+NEARHOP = Path(sys.executable).with_name("nearhop")
 
 
 def published(address: str) -> str:
@@ -175,9 +176,8 @@ async def nearhop(
     *arguments: str | Path, endpoint: str = CONTROL_PLANES["controlplane-1"], who: str = "admin", within: float = 60.0
 ) -> Ran:
     """Run the command line against one control plane's published port."""
-    command = Path(sys.executable).with_name("nearhop")
     env = {**_credentials[who].env, "NEARHOP_ENDPOINT": endpoint, "NO_COLOR": "1", "COLUMNS": "200"}
-    return await run(command, *arguments, within=within, **env)
+    return await run(NEARHOP, *arguments, within=within, **env)
 
 
 async def deploy(
@@ -200,16 +200,16 @@ export default {
 """
 
 
-async def resolve(client: str, *, router: str = "router-1", function: str = FUNCTION) -> list[str]:
+async def resolve(client: str, *, router: str = "router-1") -> list[str]:
     """Ask a router as the resolver of *client* would; return the published addresses, in the answer's order."""
-    message = dns.message.make_query(f"{function}.{ZONE}", "A", use_edns=0, options=[dns.edns.ECSOption(client, 24)])
+    message = dns.message.make_query(f"{FUNCTION}.{ZONE}", "A", use_edns=0, options=[dns.edns.ECSOption(client, 24)])
     reply = await dns.asyncquery.udp(message, ROUTERS[router], port=7453, timeout=3)
     return [published(item.address) for rrset in reply.answer if rrset.rdtype == dns.rdatatype.A for item in rrset]
 
 
-async def get(http: httpx.AsyncClient, address: str, function: str = FUNCTION) -> Served:
+async def get(http: httpx.AsyncClient, address: str, *, port: int = INGRESS_PORT) -> Served:
     """Ask one node's ingress at its published port. Raises httpx.HTTPError when it does not answer with 200."""
-    reply = await http.get(f"http://{address}:{INGRESS_PORT}/", headers={"host": f"{function}.{ZONE}"}, timeout=10)
+    reply = await http.get(f"http://{address}:{port}/", headers={"host": f"{FUNCTION}.{ZONE}"}, timeout=10)
     reply.raise_for_status()
     headers = reply.headers
     return Served(

@@ -12,10 +12,11 @@ import dns.exception
 import httpx
 import pytest
 
+from nearhop import children
 from nearhop.v1 import nodes_pb2
 from tests.compose import fleet
 from tests.compose.traffic import Traffic
-from tests.harness.cluster import CLIENTS
+from tests.harness.cluster import CLIENTS, INGRESS_PORT
 from tests.harness.eventually import eventually
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600), pytest.mark.usefixtures("compose_fleet")]
@@ -205,7 +206,34 @@ async def test_a_node_more_in_a_region_is_one_command() -> None:
     finally:
         await fleet.must("deploy/compose/node", "remove", name)
     await fleet.out_of_answers(CLIENTS["london"], address, within=10)
+    assert name not in {node.id for node in await fleet.list_nodes(fleet.CONTROL_PLANES["controlplane-2"])}
     await fleet.all_healthy()
+
+
+async def test_a_bare_host_joins_with_a_token(tmp_path: Path) -> None:
+    # This machine, by the address that it has in the network of one region; docs/join.md is what it follows.
+    address, port = "10.78.1.1", 7490
+    made = await fleet.nearhop("token", "create", "osaka-1", "--role", "node", "--region", "osaka")
+    assert made.status == 0, made.stderr
+    (tmp_path / "join.token").write_text(made.stdout)
+    config = tmp_path / "node.toml"
+    config.write_text(_BARE_NODE.format(address=address, port=port, folder=tmp_path))
+    with (tmp_path / "log").open("wb") as log:
+        node = await children.spawn([fleet.NEARHOP, "node", "--config", config], stdout=log, stderr=log)
+    try:
+        seconds = await fleet.nodes_are({"osaka-1": HEALTHY}, within=60)
+        fleet.figure(f"bare host: joined, connected and seen up {seconds:.1f} s after its start")
+        async with httpx.AsyncClient() as http:
+            served = await eventually(lambda: _served(http, address, port), within=30)
+        assert (served.node, served.region) == ("osaka-1", "osaka")
+        revoked = await fleet.nearhop("identity", "revoke", "node/osaka/osaka-1")
+        assert revoked.status == 0, revoked.stderr
+        begin = time.monotonic()
+        await eventually(lambda: _disconnected("osaka-1"), within=15)
+        fleet.figure(f"revoked node: its stream has ended {time.monotonic() - begin:.1f} s later")
+    finally:
+        await children.stop(node, grace_s=15)
+    assert (await fleet.nearhop("nodes", "delete", "osaka-1")).status == 0
 
 
 class Deploys:
@@ -269,8 +297,30 @@ async def _answers(router: str) -> bool:
         raise AssertionError(f"{router}: {error}") from error
 
 
-async def _served(http: httpx.AsyncClient, address: str) -> fleet.Served:
+_BARE_NODE = """
+id = "osaka-1"
+region = "osaka"
+latitude = 34.69
+longitude = 135.50
+control_planes = ["127.78.0.1:7443", "127.78.0.2:7443"]
+listen = ["{address}:{port}"]
+advertise_ipv4 = ["{address}"]
+port = {port}
+state_dir = "{folder}/state"
+
+[join]
+control_planes = ["127.78.0.1:7400", "127.78.0.2:7400"]
+token_file = "{folder}/join.token"
+"""
+
+
+async def _disconnected(name: str) -> bool:
+    nodes = {node.id: node for node in await fleet.list_nodes(fleet.CONTROL_PLANES["controlplane-1"])}
+    return not nodes[name].connected
+
+
+async def _served(http: httpx.AsyncClient, address: str, port: int = INGRESS_PORT) -> fleet.Served:
     try:
-        return await fleet.get(http, address)
+        return await fleet.get(http, address, port=port)
     except httpx.HTTPError as error:
         raise AssertionError(str(error)) from error
