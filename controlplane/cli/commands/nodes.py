@@ -7,7 +7,7 @@ import typer
 
 from controlplane.cli import endpoint, options
 
-app = typer.Typer(help="List nodes, drain them and take them back.", no_args_is_help=True)
+app = typer.Typer(help="List nodes, drain them, take them back, forget them.", no_args_is_help=True)
 Node = Annotated[str, typer.Argument(help="The node's id.")]
 
 
@@ -47,5 +47,17 @@ def uncordon_node(
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
             await listing.uncordon(connection, node, json=as_json)
+
+    asyncio.run(work())
+
+
+@app.command("delete")
+def delete_node(node: Node, at: options.Endpoint = None, state_dir: options.StateDir = None) -> None:
+    """Forget a node that has gone for good; its agent must have ended."""
+    from controlplane.cli import listing, rpc  # noqa: PLC0415  # keeps --help quick
+
+    async def work() -> None:
+        async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
+            await listing.forget(connection, node)
 
     asyncio.run(work())
