@@ -5,9 +5,9 @@ Rule 2: a record is replaced (dataclasses.replace), never mutated; its store rev
 Times are float seconds since the epoch. Percentages of one deployment sum to 100.
 """
 
-from controlplane.model.deployment import Deployment, NodeProgress, Phase, Progress, Share
+from controlplane.model.deployment import Deployment, EndedDeployment, NodeProgress, Phase, Progress, Share
 from controlplane.model.fleet import FleetView, RoutedFunction, RoutedNode
-from controlplane.model.function import Dialect, Function, Limits, Version
+from controlplane.model.function import Bundle, Dialect, Function, Limits, Version
 from controlplane.model.node import (
     Ingress,
     Location,
@@ -21,8 +21,10 @@ from controlplane.model.node import (
 )
 
 __all__ = [
+    "Bundle",
     "Deployment",
     "Dialect",
+    "EndedDeployment",
     "FleetView",
     "Function",
     "Ingress",

@@ -20,29 +20,6 @@ class Share:
     percent: int
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """The newest deployment of a function.
-
-    *shares* is what was asked for, *previous* what was in force before it. What nodes are told to run is in_force(): a failed deployment
-    gives the function back to its previous shares.
-    """
-
-    function: str
-    generation: int
-    shares: tuple[Share, ...]
-    previous: tuple[Share, ...]
-    phase: Phase
-    reason: str
-    created_at: float
-    request_id: str
-    ended_at: float | None = None
-
-    def in_force(self) -> tuple[Share, ...]:
-        """Return the shares that nodes should serve now."""
-        return self.previous if self.phase is Phase.FAILED else self.shares
-
-
 class Progress(StrEnum):
     """How far one node is with a deployment."""
 
@@ -60,3 +37,47 @@ class NodeProgress:
     region: str
     progress: Progress
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedDeployment:
+    """What is remembered of an earlier deployment."""
+
+    generation: int
+    shares: tuple[Share, ...]
+    previous: tuple[Share, ...]
+    phase: Phase
+    reason: str
+    created_at: float
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The newest deployment of a function.
+
+    *shares* is what was asked for, *previous* what was in force before it (since *previous_generation*). What nodes are told to run is
+    in_force(): a failed deployment gives the function back to its previous shares. *nodes* is every node's progress when it ended, *past*
+    the deployments before it, newest first.
+    """
+
+    function: str
+    generation: int
+    shares: tuple[Share, ...]
+    previous: tuple[Share, ...]
+    phase: Phase
+    reason: str
+    created_at: float
+    request_id: str
+    ended_at: float | None = None
+    previous_generation: int = 0
+    nodes: tuple[NodeProgress, ...] = ()
+    past: tuple[EndedDeployment, ...] = ()
+
+    def in_force(self) -> tuple[Share, ...]:
+        """Return the shares that nodes should serve now."""
+        return self.previous if self.phase is Phase.FAILED else self.shares
+
+    def in_force_generation(self) -> int:
+        """Return the generation of the deployment whose shares are in force; 0 when none are."""
+        return self.previous_generation if self.phase is Phase.FAILED else self.generation

@@ -45,3 +45,13 @@ class Version:
     message: str
     created_at: float
     request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A stored bundle: *chunks* pieces of it are in the store. *touched_at* is when somebody last showed interest in it."""
+
+    digest: str
+    size_bytes: int
+    chunks: int
+    touched_at: float

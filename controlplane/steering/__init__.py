@@ -1,0 +1,48 @@
+"""Steering: which node a client is sent to, and why.
+
+Rule 1: decide() is the only place that chooses; DNS, the HTTP side and `explain` call it with the same arguments and print its reasons.
+Rule 2: nothing here reads a clock, opens a file or awaits. Locations, verdicts and *now* are arguments.
+Invariant: a function that is placed on a node always has an answer. Health and drains change who is chosen, never whether somebody is.
+"""
+
+from controlplane.steering.decide import TTL_DOUBTFUL_S, TTL_STEADY_S, Candidate, Decision, decide
+from controlplane.steering.distance import distance_km, unit_vector
+from controlplane.steering.health import (
+    Alarm,
+    Answered,
+    Failed,
+    FleetHealth,
+    Followed,
+    HealthPolicy,
+    NodeHealth,
+    Publish,
+    Ticked,
+    step,
+)
+from controlplane.steering.index import FleetIndex, PlacedNode
+from controlplane.steering.location import ClientLocation, Source, unlocated
+
+__all__ = [
+    "TTL_DOUBTFUL_S",
+    "TTL_STEADY_S",
+    "Alarm",
+    "Answered",
+    "Candidate",
+    "ClientLocation",
+    "Decision",
+    "Failed",
+    "FleetHealth",
+    "FleetIndex",
+    "Followed",
+    "HealthPolicy",
+    "NodeHealth",
+    "PlacedNode",
+    "Publish",
+    "Source",
+    "Ticked",
+    "decide",
+    "distance_km",
+    "step",
+    "unit_vector",
+    "unlocated",
+]

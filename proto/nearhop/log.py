@@ -39,5 +39,5 @@ def configure(part: str, *, level: str = "info", form: Format = "text") -> None:
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:
     """Return the logger of module *name*."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
     return logger

@@ -1,0 +1,99 @@
+"""The router's HTTP side: health, metrics and /v1/explain, for people and monitors. It answers from the same values as DNS."""
+
+import contextlib
+import socket
+from collections.abc import Generator
+from dataclasses import asdict
+from typing import Protocol
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from controlplane.router.metrics import Metric, render
+from controlplane.steering import ClientLocation, Decision
+
+ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME")
+
+
+class Source(Protocol):
+    """What the HTTP side asks the router."""
+
+    def explain(self, function: str | None, ip: str) -> tuple[ClientLocation, Decision] | None:
+        """Decide as DNS would; None before the first view. Raises ValueError for what is no address, KeyError for an unknown function."""
+
+    def status(self) -> dict[str, object]:
+        """Return the state in a form for JSON; "ready" tells whether answers can be given."""
+
+    def metrics(self) -> list[Metric]:
+        """Return all metrics."""
+
+
+def application(source: Source) -> Starlette:
+    """Build the ASGI application."""
+
+    async def healthz(_: Request) -> Response:
+        status = source.status()
+        return JSONResponse(status, status_code=200 if status["ready"] else 503)
+
+    async def metrics(_: Request) -> Response:
+        return PlainTextResponse(render(source.metrics()), media_type="text/plain; version=0.0.4")
+
+    async def explain(request: Request) -> Response:
+        function = request.query_params.get("function") or None
+        try:
+            explained = source.explain(function, request.query_params.get("ip", ""))
+        except ValueError as error:
+            return JSONResponse({"error": f"ip: {error}"}, status_code=400)
+        except KeyError:
+            return JSONResponse({"error": f'function: there is none named "{function}"'}, status_code=404)
+        if explained is None:
+            return JSONResponse({"error": "no routing view has been received yet"}, status_code=503)
+        return JSONResponse(explanation(function, *explained))
+
+    async def missing(_: Request, __: Exception) -> Response:
+        return JSONResponse({"error": "not found", "endpoints": ENDPOINTS}, status_code=404)
+
+    routes = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/v1/explain", explain)]
+    return Starlette(routes=routes, exception_handlers={404: missing})
+
+
+def explanation(function: str | None, client: ClientLocation, decision: Decision) -> dict[str, object]:
+    """Put a decision into the words of the contract's ExplainResponse."""
+    return {
+        "function": function,
+        "client": asdict(client),
+        "candidates": [asdict(candidate) for candidate in decision.candidates],
+        "answers": [address for node in decision.chosen for address in (*node.ingress.ipv4, *node.ingress.ipv6)],
+        "ttl_s": decision.ttl_s,
+        "scope_prefix_length": decision.scope,
+        "reason": decision.reason,
+    }
+
+
+class HttpServer(uvicorn.Server):
+    """Uvicorn on a socket that is bound already, leaving signals to the process that embeds it."""
+
+    def __init__(self, app: Starlette, sock: socket.socket) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1,
+                limit_concurrency=256, server_header=False,
+            )
+        )  # fmt: skip
+        self._sock = sock
+
+    async def run_until_told(self) -> None:
+        """Serve until stop() is called."""
+        await self.serve(sockets=[self._sock])
+
+    def stop(self) -> None:
+        """Have run_until_told() return."""
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture none."""
+        yield

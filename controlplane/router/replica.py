@@ -1,0 +1,169 @@
+"""The routing view's stream from the control plane, and this router's verdicts back.
+
+It goes round the endpoints for ever with a growing, jittered pause. A view is taken over first and spooled after: a full disk must not keep an
+answer back. Losing every control plane changes nothing in what is answered.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from grpc import aio
+
+from controlplane.model import FleetView, Verdict, Witness
+from controlplane.router import views
+from controlplane.router.spool import Spool
+from nearhop import log
+from nearhop.errors import InvalidInput
+from nearhop.v1 import nodes_pb2
+from nearhop.v1 import router_control_pb2 as pb
+from nearhop.v1 import router_control_pb2_grpc as rpc
+
+REPORT_INTERVAL_S = 5.0  # the contract's bound
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MAX_S = 2.0  # a router that starts with an old view is fresh within 5 s of the control plane's return
+VIEW_MAX_BYTES = 64 << 20
+_CHANNEL_OPTIONS = (("grpc.max_receive_message_length", VIEW_MAX_BYTES),)
+
+_VERDICTS = {
+    Verdict.UP: nodes_pb2.Witness.VERDICT_UP,
+    Verdict.DOWN: nodes_pb2.Witness.VERDICT_DOWN,
+    Verdict.UNKNOWN: nodes_pb2.Witness.VERDICT_UNKNOWN,
+}
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the router says of itself in its hello."""
+
+    router: str
+    dns: str
+    http: str
+    zone: str
+
+
+class Replica:
+    """Keeps the newest view. *take_over* is called with each one that replaces another; *witnesses* gives the verdicts to report."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        endpoints: Sequence[str],
+        spool: Spool,
+        *,
+        take_over: Callable[[FleetView], None],
+        witnesses: Callable[[], Iterable[Witness]],
+        rng: random.Random,
+    ) -> None:
+        self._identity = identity
+        self._endpoints = endpoints
+        self._spool = spool
+        self._take_over = take_over
+        self._witnesses = witnesses
+        self._rng = rng
+        self._verdict_changed = asyncio.Event()
+        self.view: FleetView | None = None
+        self.connected = False
+        self.refused_views = 0
+        self.spool_errors = 0
+
+    def start_from_spool(self) -> None:
+        """Take over the spooled view, if there is a good one for this zone."""
+        view = self._spool.read()
+        if view is None:
+            return
+        if reason := views.refusal(None, view, self._identity.zone):
+            _log.error("the spooled routing view is not used", reason=reason)
+            return
+        self._adopt(view)
+
+    def report_soon(self) -> None:
+        """Have the verdicts reported now rather than at the next interval."""
+        self._verdict_changed.set()
+
+    async def run(self) -> None:
+        """Follow the control plane until cancelled."""
+        failures = 0
+        for endpoint in itertools.cycle(self._endpoints):
+            try:
+                async with aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS) as channel:
+                    await self._follow(rpc.RouterControlStub(channel), endpoint)
+                reason = "it ended the stream"
+            except aio.AioRpcError as error:
+                reason = f"{error.code().name}: {error.details()}"
+            failures = 1 if self.connected else failures + 1
+            self.connected = False
+            tell = _log.warning if failures == 1 else _log.debug
+            tell("no routing view from the control plane", endpoint=endpoint, reason=reason)
+            ceiling = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures - 1, 10))
+            await asyncio.sleep(self._rng.uniform(ceiling / 2, ceiling))
+
+    async def _follow(self, stub: "rpc.RouterControlAsyncStub", endpoint: str) -> None:
+        call = stub.Sync(self._messages())
+        async for message in call:
+            if not self.connected:
+                _log.info("routing views come from a control plane", endpoint=endpoint)
+            self.connected = True
+            await self._offered(message)
+
+    async def _messages(self) -> AsyncIterator[pb.RouterMessage]:
+        identity = self._identity
+        hello = pb.RouterHello(router=identity.router, dns=identity.dns, http=identity.http, epoch=self._epoch)
+        yield pb.RouterMessage(hello=hello)
+        while True:
+            self._verdict_changed.clear()
+            verdicts = [_encode(witness) for witness in self._witnesses()]
+            yield pb.RouterMessage(report=pb.RouterReport(epoch=self._epoch, verdicts=verdicts))
+            try:
+                async with asyncio.timeout(REPORT_INTERVAL_S):
+                    await self._verdict_changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _offered(self, message: pb.RoutingView) -> None:
+        try:
+            view = views.decode(message)
+        except InvalidInput as error:
+            self._refuse(message.epoch, str(error))
+            return
+        if reason := views.refusal(self.view, view, self._identity.zone):
+            self._refuse(view.epoch, reason)
+            return
+        if self.view is not None and view.epoch == self.view.epoch:
+            return
+        self._adopt(view)
+        try:
+            await asyncio.to_thread(self._spool.write, message)
+        except OSError as error:
+            self.spool_errors += 1
+            _log.error("the routing view could not be spooled", path=str(self._spool.path), reason=str(error))
+
+    def _adopt(self, view: FleetView) -> None:
+        self.view = view
+        self._take_over(view)
+        self.report_soon()
+        _log.info("answering from a new view", epoch=view.epoch, nodes=len(view.nodes), functions=len(view.functions))
+
+    def _refuse(self, epoch: int, reason: str) -> None:
+        self.refused_views += 1
+        _log.error("a routing view was refused, the last good one stays", epoch=epoch, reason=reason)
+
+    @property
+    def _epoch(self) -> int:
+        return self.view.epoch if self.view is not None else 0
+
+
+def _encode(witness: Witness) -> nodes_pb2.Witness:
+    message = nodes_pb2.Witness(
+        router=witness.router,
+        node=witness.node,
+        verdict=_VERDICTS[witness.verdict],
+        reason=witness.reason,
+        rtt_s=witness.rtt_s,
+    )
+    message.since.FromNanoseconds(int(witness.since * 1e9))
+    return message

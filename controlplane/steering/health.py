@@ -1,0 +1,213 @@
+"""A router's verdicts on the nodes: from single probes to what it answers from.
+
+A node goes down after a few failed probes in a row and comes up after a few good ones; one that keeps falling must stay good for longer each
+time. The brake: when many nodes vanish at once the router suspects itself and holds their verdicts for a while. The hold ends by itself,
+because a failure that lasts is more likely real, and then the nodes that still answer should get the clients.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from controlplane.model import Verdict
+
+SUCCESSES_MAX = 60  # what the damping may ask for; 30 s at two probes a second
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPolicy:
+    """How probes become verdicts. Two failures at two probes a second, each with 0.5 s to answer, take a node out within 1.5 s."""
+
+    failures_down: int = 2
+    successes_up: int = 2
+    flap_window_s: float = 60.0
+    brake_share: float = 0.3
+    brake_least: int = 3
+    brake_window_s: float = 2.0  # longer than it takes to see one simultaneous failure on every node
+    brake_hold_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHealth:
+    """What this router says of one node, since when and why; *rtt_s* is that of the last good probe, 0 before it.
+
+    *previous* is the verdict before *since*; *streak* counts the probes in a row that speak against the verdict; *falls* are the recent times
+    at which it went down.
+    """
+
+    node: str
+    verdict: Verdict
+    reason: str
+    since: float
+    rtt_s: float = 0.0
+    previous: Verdict = Verdict.UNKNOWN
+    streak: int = 0
+    falls: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FleetHealth:
+    """All nodes by id, as the probes see them. *held* are those whose fall the brake does not publish, until *held_until*."""
+
+    nodes: Mapping[str, NodeHealth] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+    held_until: float = 0.0
+
+    def published(self) -> dict[str, NodeHealth]:
+        """Return what answers are made from."""
+        return {
+            node: replace(health, verdict=health.previous, reason=f"held by the brake: {health.reason}")
+            if node in self.held
+            else health
+            for node, health in self.nodes.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The fleet view now holds these nodes."""
+
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A probe was answered as it should be."""
+
+    node: str
+    rtt_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A probe was not answered, or wrongly."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time has passed."""
+
+
+Event = Followed | Answered | Failed | Ticked
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Answer from this verdict from now on."""
+
+    health: NodeHealth
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Tell an operator: *raised* is False when the alarm is over."""
+
+    raised: bool
+    reason: str
+
+
+Command = Publish | Alarm
+
+
+def step(
+    state: FleetHealth, event: Event, now: float, policy: HealthPolicy | None = None
+) -> tuple[FleetHealth, tuple[Command, ...]]:
+    """Fold *event* into *state*; the commands are the changes of published verdicts and the alarms. *now* is monotonic seconds."""
+    policy = policy or HealthPolicy()
+    match event:
+        case Followed(ids):
+            nodes = {
+                node: state.nodes.get(node) or NodeHealth(node, Verdict.UNKNOWN, "not probed yet", now) for node in ids
+            }
+        case Answered(node, rtt_s):
+            nodes = _update(state.nodes, node, lambda health: _answered(health, rtt_s, now, policy))
+        case Failed(node, reason):
+            nodes = _update(state.nodes, node, lambda health: _failed(health, reason, now, policy))
+        case Ticked():
+            nodes = dict(state.nodes)
+        case _:
+            assert_never(event)
+    after = replace(state, nodes=nodes)
+    if isinstance(event, Answered | Failed) and _verdict(state, event.node) is _verdict(after, event.node):
+        return after, ()
+    braked, alarms = _brake(after, now, policy)
+    return braked, _changes(state, braked) + alarms
+
+
+def _verdict(state: FleetHealth, node: str) -> Verdict | None:
+    health = state.nodes.get(node)
+    return None if health is None else health.verdict
+
+
+def _update(
+    nodes: Mapping[str, NodeHealth], node: str, change: Callable[[NodeHealth], NodeHealth]
+) -> dict[str, NodeHealth]:
+    if node not in nodes:
+        return dict(nodes)  # a probe that was under way when its node left the fleet
+    return {**nodes, node: change(nodes[node])}
+
+
+def _answered(health: NodeHealth, rtt_s: float, now: float, policy: HealthPolicy) -> NodeHealth:
+    if health.verdict is Verdict.UP:
+        return replace(health, rtt_s=rtt_s, streak=0)
+    streak = health.streak + 1
+    wanted = _successes_wanted(health, policy)
+    if streak < wanted:
+        return replace(health, rtt_s=rtt_s, streak=streak)
+    reason = "answers probes" if health.verdict is Verdict.UNKNOWN else f"answered {streak} probes in a row"
+    return replace(health, verdict=Verdict.UP, previous=health.verdict, reason=reason, since=now, rtt_s=rtt_s, streak=0)
+
+
+def _successes_wanted(health: NodeHealth, policy: HealthPolicy) -> int:
+    """One before the first verdict; after a fall the policy's number, four times as many for each further fall in the window."""
+    if health.verdict is Verdict.UNKNOWN:
+        return 1
+    factor = 1 << 2 * min(len(health.falls) - 1, 3)
+    return min(policy.successes_up * factor, SUCCESSES_MAX)
+
+
+def _failed(health: NodeHealth, reason: str, now: float, policy: HealthPolicy) -> NodeHealth:
+    if health.verdict is Verdict.DOWN:
+        return replace(health, streak=0)
+    streak = health.streak + 1
+    if streak < policy.failures_down:
+        return replace(health, streak=streak)
+    falls = (*(fall for fall in health.falls if now - fall < policy.flap_window_s), now)
+    return replace(
+        health, verdict=Verdict.DOWN, previous=health.verdict, reason=reason, since=now, streak=0, falls=falls
+    )
+
+
+def _brake(state: FleetHealth, now: float, policy: HealthPolicy) -> tuple[FleetHealth, tuple[Alarm, ...]]:
+    down = {node for node, health in state.nodes.items() if health.verdict is Verdict.DOWN}
+    fresh = {node for node in down if _vanished(state.nodes[node], now, policy)}
+    if state.held:
+        held = (state.held | fresh) & down
+        if held and now < state.held_until:
+            return replace(state, held=frozenset(held)), ()
+        ended = "the nodes answer again" if not held else f"still down, now left out: {', '.join(sorted(held))}"
+        return replace(state, held=frozenset()), (Alarm(raised=False, reason=ended),)
+    if len(fresh) < policy.brake_least or len(fresh) <= policy.brake_share * len(state.nodes):
+        return state, ()
+    reason = (
+        f"{len(fresh)} of {len(state.nodes)} nodes vanished within {policy.brake_window_s:g} s: this router suspects itself and keeps its "
+        f"answers for {policy.brake_hold_s:g} s ({', '.join(sorted(fresh))})"
+    )
+    braked = replace(state, held=frozenset(fresh), held_until=now + policy.brake_hold_s)
+    return braked, (Alarm(raised=True, reason=reason),)
+
+
+def _vanished(health: NodeHealth, now: float, policy: HealthPolicy) -> bool:
+    return health.previous is Verdict.UP and now - health.since <= policy.brake_window_s
+
+
+def _changes(before: FleetHealth, after: FleetHealth) -> tuple[Publish, ...]:
+    old = before.published()
+    return tuple(
+        Publish(health)
+        for node, health in after.published().items()
+        if node not in old or old[node].verdict is not health.verdict
+    )
