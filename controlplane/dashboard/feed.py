@@ -54,6 +54,7 @@ class Feed:
         self._fleet = fold.Fleet()
         self._flows: Json | None = None
         self._events: deque[Json] = deque(maxlen=EVENTS_KEPT)
+        self._more_events = False
         self._offers: Json = {"events": True, "flows": True}
         self._state: State = "connecting"
         self._error: Json | None = None
@@ -183,7 +184,8 @@ class Feed:
         )
         self._offer("events", True)
         self._events = deque((render.event(item) for item in listed.events), maxlen=EVENTS_KEPT)
-        self._tell("events", {"whole": True, "events": list(self._events)})
+        self._more_events = listed.more
+        self._tell("events", {"whole": True, "events": list(self._events), "more": listed.more})
         after = events_pb2.WatchEventsRequest(after_id=max((item.id for item in listed.events), default=0))
         async for event in self._control.stream(
             self._caller, lambda api, who: api.events.WatchEvents(after, metadata=who)
@@ -209,6 +211,7 @@ class Feed:
             "routers": list(self._fleet.routers),
             "flows": self._flows,
             "events": list(self._events),
+            "more_events": self._more_events,
             "link": self._link(),
         }
 
