@@ -42,12 +42,16 @@ def main() -> int:
         return EXIT_CANNOT_START
     log.configure("dashboard", level=config.log_level, form=config.log_format)
     with listener:
-        asyncio.run(_serve(config, listener))
+        asyncio.run(_run(config, listener))
     return 0
 
 
-async def _serve(config: Config, listener: socket.socket) -> None:
-    stop = tasks.stop_event()
+async def _run(config: Config, listener: socket.socket) -> None:
+    await serve(config, listener, tasks.stop_event())
+
+
+async def serve(config: Config, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve on *listener* until *stop*."""
     server = _Server(
         uvicorn.Config(
             create(config, stop),
