@@ -1,20 +1,18 @@
-"""Which dialect a program is written in, from its text alone.
-
-Comments and strings are left out of the look; a program that builds its handler in an unusual way says --dialect.
-"""
+"""Which dialect a program is written in, from its text alone; one that builds its handler in an unusual way says --dialect."""
 
 import re
 
 from controlplane.model import Dialect
 from nearhop.errors import NearhopError
 
-# Comments, quoted strings and template literals without nested templates: enough to not be misled by prose.
+# Comments, quoted strings and template literals without nested templates: enough to not be misled by an entrypoint's prose. It is not used
+# on whole bundles, where a regular expression that holds a quote would swallow the rest of a minified line.
 _PROSE = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | `(?:\\.|[^`\\])*`""",
     re.VERBOSE | re.DOTALL,
 )
 _DENO_SERVE = re.compile(r"\bDeno\s*\.\s*serve\s*\(")
-_DEFAULT_EXPORT = re.compile(r"\bexport\s+default\b|\bexport\s*\{[^}]*\bas\s+default\b[^}]*\}")
+_DEFAULT_EXPORT = re.compile(r"(?:^|[;}]|\*/)\s*export\s*(?:default\b|\{[^{}]*\bas\s+default\b)", re.MULTILINE)
 _FETCH = re.compile(r"\bfetch\b")
 _EVENT_LISTENER = re.compile(r"\baddEventListener\s*\(\s*[\"'`]fetch[\"'`]")
 
@@ -29,20 +27,19 @@ def detect(entry: str, bundle: str) -> Dialect:
     A Deno.serve call in the entrypoint decides; one that only a bundled library holds does not outweigh a default export.
     Raises UnknownDialect.
     """
-    code = _PROSE.sub('""', bundle)
     if _DENO_SERVE.search(_PROSE.sub('""', entry)):
         return Dialect.DENO
-    if _DEFAULT_EXPORT.search(code) and _FETCH.search(code):
+    if _DEFAULT_EXPORT.search(bundle) and _FETCH.search(bundle):
         return Dialect.WORKERS
-    if _DENO_SERVE.search(code):
+    if _DENO_SERVE.search(bundle):
         return Dialect.DENO
-    raise UnknownDialect(_explain(code, bundle))
+    raise UnknownDialect(_explain(bundle))
 
 
-def _explain(code: str, bundle: str) -> str:
+def _explain(bundle: str) -> str:
     if _EVENT_LISTENER.search(bundle):
         return 'the program listens with addEventListener("fetch"), which is not supported: export default { fetch } instead'
-    found = "its default export has no fetch" if _DEFAULT_EXPORT.search(code) else "there is neither"
+    found = "its default export has no fetch" if _DEFAULT_EXPORT.search(bundle) else "there is neither"
     return (
         "the program has no handler: a Workers program says `export default { fetch(request, env, ctx) { … } }`, "
         f"a Deno program calls `Deno.serve(handler)`; {found}. If it has one all the same, say which with --dialect"

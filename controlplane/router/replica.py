@@ -25,7 +25,15 @@ REPORT_INTERVAL_S = 5.0  # the contract's bound
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0  # a router that starts with an old view is fresh within 5 s of the control plane's return
 VIEW_MAX_BYTES = 64 << 20
-_CHANNEL_OPTIONS = (("grpc.max_receive_message_length", VIEW_MAX_BYTES),)
+CONNECT_TIMEOUT_S = 3.0
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", VIEW_MAX_BYTES),
+    (
+        "grpc.min_reconnect_backoff_ms",
+        int(CONNECT_TIMEOUT_S * 1000),
+    ),  # it bounds a connection's making, 20 s by default
+    ("grpc.enable_http_proxy", 0),
+)
 
 _VERDICTS = {
     Verdict.UP: nodes_pb2.Witness.VERDICT_UP,
@@ -70,6 +78,7 @@ class Replica:
         self.connected = False
         self.refused_views = 0
         self.spool_errors = 0
+        self.errors = 0
 
     def start_from_spool(self) -> None:
         """Take over the spooled view, if there is a good one for this zone."""
@@ -95,6 +104,11 @@ class Replica:
                 reason = "it ended the stream"
             except aio.AioRpcError as error:
                 reason = f"{error.code().name}: {error.details()}"
+            except Exception:  # noqa: BLE001  # logged and counted
+                # The rim: whatever one view or one endpoint brings about, DNS goes on from the last good view.
+                self.errors += 1
+                _log.exception("following the control plane failed", endpoint=endpoint, errors=self.errors)
+                reason = "an error of this router"
             failures = 1 if self.connected else failures + 1
             self.connected = False
             tell = _log.warning if failures == 1 else _log.debug

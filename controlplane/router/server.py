@@ -151,7 +151,7 @@ class Router:
         """See http.Source."""
         counts = self._responder.counts
         transports = ("udp", "tcp")
-        outside = ("udp", "tcp", "dropped", "decisions")
+        outside = ("udp", "tcp", "dropped", "decisions", "errors")
         replica = self._replica
         return [
             Metric("nearhop_dns_messages_total", "counter", "DNS messages received.",
@@ -160,6 +160,7 @@ class Router:
                    [((("rcode", name),), value) for name, value in sorted(counts.items()) if name not in outside]),
             plain("nearhop_dns_dropped_total", "counter", "DNS messages that got no reply.", counts["dropped"]),
             plain("nearhop_dns_decisions_total", "counter", "Decisions made, the others were remembered.", counts["decisions"]),
+            plain("nearhop_internal_errors_total", "counter", "Errors of this router that were caught.", counts["errors"] + replica.errors),
             Metric("nearhop_dns_socket_events_total", "counter", "What happened to DNS sockets and connections.",
                    [((("event", name),), value) for name, value in sorted(self._counts.items())]),
             plain("nearhop_dns_tcp_connections", "gauge", "Open DNS connections.", sum(tcp.connections for tcp in self._tcp)),

@@ -6,13 +6,25 @@ import pytest
 import pytest_asyncio
 
 from tests.harness.cluster import CLIENTS, Cluster
+from tests.harness.eventually import eventually
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="session")]
+
+# A node without a cached country map derives it from the database when it starts, and serves meanwhile.
+COUNTRIES_WITHIN_S = 90
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def deployed(shared_cluster: Cluster) -> Cluster:
     await shared_cluster.deploy(Path(__file__).parent)
+
+    async def countries_known() -> bool:
+        replies = [
+            await shared_cluster.get(node, "hello-geo", client_ip=CLIENTS["tokyo"]) for node in shared_cluster.nodes
+        ]
+        return all("(JP)" in reply.text for reply in replies)
+
+    await eventually(countries_known, within=COUNTRIES_WITHIN_S, reason="the nodes know no countries")
     return shared_cluster
 
 

@@ -22,6 +22,7 @@ DENO = "Deno.serve(() => new Response())"
         (f'const help = "{DENO}";{WORKERS}', Dialect.WORKERS),
         (f"const help = `\n{DENO}`;{WORKERS}", Dialect.WORKERS),
         (f"{WORKERS}\n{DENO}", Dialect.DENO),
+        ("var q=/[`'\"]/,a={fetch(){}};export{a as default};", Dialect.WORKERS),
         (f'const url = "http://example.org"; {DENO}', Dialect.DENO),
     ],
 )

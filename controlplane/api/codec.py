@@ -1,0 +1,261 @@
+"""Records <-> protobuf messages."""
+
+import math
+from collections.abc import Iterable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from controlplane.model import (
+    Deployment,
+    Dialect,
+    EndedDeployment,
+    Function,
+    Ingress,
+    Limits,
+    Location,
+    NodeProgress,
+    NodeReport,
+    Phase,
+    PlacementState,
+    PlacementStatus,
+    Progress,
+    SandboxStatus,
+    Share,
+    Verdict,
+    Version,
+    Witness,
+)
+from nearhop.v1 import (
+    common_pb2,
+    deployments_pb2,
+    functions_pb2,
+    node_control_pb2,
+    nodes_pb2,
+    versions_pb2,
+)
+
+_ERROR_CHARACTERS = 2000
+_PLACEMENTS_MAX = 10_000
+
+DIALECTS = {Dialect.WORKERS: common_pb2.DIALECT_WORKERS, Dialect.DENO: common_pb2.DIALECT_DENO}
+_PHASES = {
+    Phase.PROGRESSING: deployments_pb2.Deployment.PHASE_PROGRESSING,
+    Phase.COMPLETE: deployments_pb2.Deployment.PHASE_COMPLETE,
+    Phase.FAILED: deployments_pb2.Deployment.PHASE_FAILED,
+}
+_PROGRESS = {
+    Progress.PENDING: deployments_pb2.NodeProgress.STATE_PENDING,
+    Progress.ACTIVE: deployments_pb2.NodeProgress.STATE_ACTIVE,
+    Progress.REFUSED: deployments_pb2.NodeProgress.STATE_REFUSED,
+    Progress.UNREACHABLE: deployments_pb2.NodeProgress.STATE_UNREACHABLE,
+}
+_STATES = {
+    PlacementState.PENDING: node_control_pb2.PlacementStatus.STATE_PENDING,
+    PlacementState.ACTIVE: node_control_pb2.PlacementStatus.STATE_ACTIVE,
+    PlacementState.REFUSED: node_control_pb2.PlacementStatus.STATE_REFUSED,
+}
+_STATE_OF = {number: state for state, number in _STATES.items()}
+_VERDICTS = {
+    Verdict.UP: nodes_pb2.Witness.VERDICT_UP,
+    Verdict.DOWN: nodes_pb2.Witness.VERDICT_DOWN,
+    Verdict.UNKNOWN: nodes_pb2.Witness.VERDICT_UNKNOWN,
+}
+_VERDICT_OF = {number: verdict for verdict, number in _VERDICTS.items()}
+_DIALECT_OF: dict[int, Dialect] = {number: kind for kind, number in DIALECTS.items()}
+
+
+def timestamp(seconds: float) -> Timestamp:
+    whole = math.floor(seconds)
+    return Timestamp(seconds=whole, nanos=int((seconds - whole) * 1_000_000) * 1000)
+
+
+def seconds(message: Timestamp) -> float:
+    return message.seconds + message.nanos / 1e9
+
+
+def dialect(number: int) -> Dialect | None:
+    return _DIALECT_OF.get(number)
+
+
+def location(record: Location) -> common_pb2.Location:
+    return common_pb2.Location(latitude=record.latitude, longitude=record.longitude)
+
+
+def ingress(record: Ingress) -> common_pb2.Ingress:
+    return common_pb2.Ingress(ipv4=record.ipv4, ipv6=record.ipv6, port=record.port)
+
+
+def limits(record: Limits) -> common_pb2.Limits:
+    return common_pb2.Limits(cpu_ms=record.cpu_ms, memory_mib=record.memory_mib, wall_ms=record.wall_ms)
+
+
+def shares(records: Iterable[Share]) -> list[common_pb2.Share]:
+    return [common_pb2.Share(version=share.version, percent=share.percent) for share in records]
+
+
+def function(record: Function, deployment: Deployment | None, revision: int = 0) -> functions_pb2.Function:
+    in_force = deployment.in_force() if deployment else ()
+    active = max(in_force, key=lambda share: share.percent, default=None)
+    return functions_pb2.Function(
+        name=record.name,
+        hostnames=record.hostnames,
+        limits=limits(record.limits),
+        active_version=active.version if active else 0,
+        created_at=timestamp(record.created_at),
+        revision=revision,
+    )
+
+
+def version(record: Version) -> versions_pb2.Version:
+    return versions_pb2.Version(
+        function=record.function,
+        number=record.number,
+        digest=record.digest,
+        size_bytes=record.size_bytes,
+        dialect=DIALECTS[record.dialect],
+        entrypoint=record.entrypoint,
+        author=record.author,
+        message=record.message,
+        created_at=timestamp(record.created_at),
+    )
+
+
+def deployment(
+    record: Deployment, *, reason: str | None = None, nodes: Iterable[NodeProgress] | None = None
+) -> deployments_pb2.Deployment:
+    """Return the message for *record*; *reason* and *nodes* are the present ones, where those in the record are older."""
+    return deployments_pb2.Deployment(
+        function=record.function,
+        generation=record.generation,
+        shares=shares(record.shares),
+        previous=shares(record.previous),
+        phase=_PHASES[record.phase],
+        reason=record.reason if reason is None else reason,
+        created_at=timestamp(record.created_at),
+        ended_at=None if record.ended_at is None else timestamp(record.ended_at),
+        nodes=map(_progress, record.nodes if nodes is None else nodes),
+    )
+
+
+def ended_deployment(function: str, record: EndedDeployment) -> deployments_pb2.Deployment:
+    return deployments_pb2.Deployment(
+        function=function,
+        generation=record.generation,
+        shares=shares(record.shares),
+        previous=shares(record.previous),
+        phase=_PHASES[record.phase],
+        reason=record.reason,
+        created_at=timestamp(record.created_at),
+        ended_at=timestamp(record.ended_at),
+    )
+
+
+def _progress(record: NodeProgress) -> deployments_pb2.NodeProgress:
+    return deployments_pb2.NodeProgress(
+        node=record.node, region=record.region, state=_PROGRESS[record.progress], error=record.error
+    )
+
+
+def report(record: NodeReport) -> node_control_pb2.NodeReport:
+    return node_control_pb2.NodeReport(
+        snapshot_revision=record.snapshot_revision,
+        placements=[
+            node_control_pb2.PlacementStatus(
+                function=status.function,
+                generation=status.generation,
+                state=_STATES[status.state],
+                active_version=status.active_version,
+                error=status.error,
+            )
+            for status in record.placements
+        ],
+        sandboxes=[
+            node_control_pb2.SandboxStatus(
+                function=sandbox.function,
+                version=sandbox.version,
+                state=sandbox.state,
+                memory_bytes=sandbox.memory_bytes,
+                cpu_s=sandbox.cpu_s,
+                requests=sandbox.requests,
+                terminations=sandbox.terminations,
+                last_termination=sandbox.last_termination,
+            )
+            for sandbox in record.sandboxes
+        ],
+        load_1m=record.load_1m,
+        cpus=record.cpus,
+        memory_available_bytes=record.memory_available_bytes,
+        isolation=record.isolation,
+        deno_version=record.deno_version,
+        haproxy_version=record.haproxy_version,
+        ingress_ready=record.ingress_ready,
+    )
+
+
+def read_report(message: node_control_pb2.NodeReport, *, node: str, instance: str, now: float) -> NodeReport:
+    """Return the record of an agent's report. What is out of range is cut: a node that reports nonsense is still there."""
+    return NodeReport(
+        node=node,
+        instance=instance,
+        snapshot_revision=message.snapshot_revision,
+        placements=tuple(map(_read_placement, message.placements[:_PLACEMENTS_MAX])),
+        sandboxes=tuple(map(_read_sandbox, message.sandboxes[:_PLACEMENTS_MAX])),
+        load_1m=_amount(message.load_1m),
+        cpus=message.cpus,
+        memory_available_bytes=message.memory_available_bytes,
+        isolation=message.isolation[:_ERROR_CHARACTERS],
+        deno_version=message.deno_version[:64],
+        haproxy_version=message.haproxy_version[:64],
+        ingress_ready=message.ingress_ready,
+        reported_at=now,
+    )
+
+
+def _read_placement(message: node_control_pb2.PlacementStatus) -> PlacementStatus:
+    return PlacementStatus(
+        function=message.function[:64],
+        generation=message.generation,
+        state=_STATE_OF.get(message.state, PlacementState.PENDING),
+        active_version=message.active_version,
+        error=message.error[:_ERROR_CHARACTERS],
+    )
+
+
+def _read_sandbox(message: node_control_pb2.SandboxStatus) -> SandboxStatus:
+    return SandboxStatus(
+        function=message.function[:64],
+        version=message.version,
+        state=message.state[:32],
+        memory_bytes=message.memory_bytes,
+        cpu_s=_amount(message.cpu_s),
+        requests=message.requests,
+        terminations=message.terminations,
+        last_termination=message.last_termination[:64],
+    )
+
+
+def witness(record: Witness) -> nodes_pb2.Witness:
+    return nodes_pb2.Witness(
+        router=record.router,
+        node=record.node,
+        verdict=_VERDICTS[record.verdict],
+        reason=record.reason,
+        rtt_s=record.rtt_s,
+        since=timestamp(record.since),
+    )
+
+
+def read_witness(message: nodes_pb2.Witness, router: str) -> Witness:
+    """Return a router's verdict, in the name of the router that says it."""
+    return Witness(
+        router=router,
+        node=message.node[:64],
+        verdict=_VERDICT_OF.get(message.verdict, Verdict.UNKNOWN),
+        reason=message.reason[:_ERROR_CHARACTERS],
+        since=seconds(message.since),
+        rtt_s=_amount(message.rtt_s),
+    )
+
+
+def _amount(value: float) -> float:
+    return value if math.isfinite(value) and value > 0 else 0.0

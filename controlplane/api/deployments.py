@@ -1,0 +1,149 @@
+"""The Deployments service: starts deployments and streams how they go. Ending them is the controller's."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from controlplane.api import codec, validate
+from controlplane.api.errors import NotFound, Precondition, no_function
+from controlplane.api.mutations import Mutations, Proposal
+from controlplane.api.versions import no_version
+from controlplane.controllers.deployments import Rollouts
+from controlplane.model import Deployment, Phase, Share
+from controlplane.rollout import begin, rollback_target
+from controlplane.store import codec as records
+from controlplane.store.cache import Cache
+from controlplane.store.client import Present, Put, Unchanged
+from controlplane.store.keys import Key, Kind
+from controlplane.store.view import View
+from nearhop import names
+from nearhop.v1 import deployments_pb2, deployments_pb2_grpc
+
+_COALESCE_S = 0.01
+
+Choose = Callable[[Deployment | None], tuple[Share, ...]]
+
+
+class Deployments(deployments_pb2_grpc.DeploymentsServicer):
+    def __init__(self, mutations: Mutations, cache: Cache, rollouts: Rollouts) -> None:
+        self._mutations = mutations
+        self._cache = cache
+        self._rollouts = rollouts
+
+    async def Deploy(
+        self, request: deployments_pb2.DeployRequest, _context: Any
+    ) -> AsyncIterator[deployments_pb2.Deployment]:
+        check = _checked(request)
+        if request.version == 0:
+            check.add("version", ["must be the number of a version; they count from 1"])
+        check.raise_if_any()
+        started = await self._start(request, lambda _: (Share(request.version, 100),))
+        async for message in self._follow(request.function, started.generation):
+            yield message
+
+    async def Rollback(
+        self, request: deployments_pb2.RollbackRequest, _context: Any
+    ) -> AsyncIterator[deployments_pb2.Deployment]:
+        _checked(request).raise_if_any()
+
+        def choose(last: Deployment | None) -> tuple[Share, ...]:
+            if last is None:
+                raise Precondition("NEVER_DEPLOYED", f"function {request.function!r} was never deployed")
+            shares = (Share(request.to_version, 100),) if request.to_version else rollback_target(last)
+            if not shares:
+                raise Precondition(
+                    "NOTHING_BEFORE", f"no version of {request.function!r} was in force before the present one"
+                )
+            return shares
+
+        started = await self._start(request, choose)
+        async for message in self._follow(request.function, started.generation):
+            yield message
+
+    async def GetDeployment(
+        self, request: deployments_pb2.GetDeploymentRequest, _context: Any
+    ) -> deployments_pb2.Deployment:
+        view = self._cache.current()
+        self._require(view, request.function)
+        return self._message(view, request.function)
+
+    async def WatchDeployment(
+        self, request: deployments_pb2.GetDeploymentRequest, _context: Any
+    ) -> AsyncIterator[deployments_pb2.Deployment]:
+        view = self._cache.current()
+        self._require(view, request.function)
+        async for message in self._follow(request.function, view.deployments[request.function].record.generation):
+            yield message
+
+    async def _start(self, request: Any, choose: Choose) -> deployments_pb2.Deployment:
+        return await self._mutations.run(request, lambda: self._propose(request, choose), deployments_pb2.Deployment)
+
+    async def _propose(self, request: Any, choose: Choose) -> Proposal[deployments_pb2.Deployment]:
+        store = self._mutations.store
+        function = await store.get(str(Key(Kind.FUNCTIONS, request.function)))
+        if function is None:
+            raise no_function(request.function)
+        path = str(Key(Kind.DEPLOYMENTS, request.function))
+        item = await store.get(path)
+        last = None if item is None else records.decode(Deployment, item.value)
+        shares = choose(last)
+        versions = [(share.version, str(Key(Kind.VERSIONS, request.function, share.version))) for share in shares]
+        for number, version in versions:
+            if await store.get(version) is None:
+                raise no_version(request.function, number)
+        fresh = begin(last, request.function, shares, request_id=request.request_id, now=self._rollouts.clock())
+        return Proposal(
+            [
+                Unchanged(function.key, function.revision),
+                Unchanged(path, item.revision if item else 0),
+                *(Present(version) for _, version in versions),
+            ],
+            [Put(path, records.encode(fresh))],
+            codec.deployment(fresh),
+        )
+
+    async def _follow(self, function: str, generation: int) -> AsyncIterator[deployments_pb2.Deployment]:
+        view, sent = self._cache.current(), None
+        while True:
+            message = self._message_of(view, function, generation)
+            if message != sent:
+                yield message
+                sent = message
+            if message.phase != deployments_pb2.Deployment.PHASE_PROGRESSING:
+                return
+            await self._cache.newer(view)
+            await asyncio.sleep(_COALESCE_S)
+            view = self._cache.view
+
+    def _message_of(self, view: View, function: str, generation: int) -> deployments_pb2.Deployment:
+        self._require(view, function)
+        record = view.deployments[function].record
+        if record.generation == generation:
+            return self._message(view, function)
+        for past in record.past:
+            if past.generation == generation:
+                return codec.ended_deployment(function, past)
+        raise NotFound("DEPLOYMENT_FORGOTTEN", f"generation {generation} of {function!r} ended too long ago")
+
+    def _message(self, view: View, function: str) -> deployments_pb2.Deployment:
+        stored = view.deployments[function]
+        if stored.record.phase is not Phase.PROGRESSING:
+            return codec.deployment(stored.record)
+        decision = self._rollouts.judge(stored, view)
+        if decision.phase is not Phase.PROGRESSING:
+            # Decided, but not written yet: it has not ended before the record says so.
+            return codec.deployment(stored.record, reason="ending", nodes=decision.nodes)
+        return codec.deployment(stored.record, reason=decision.reason, nodes=decision.nodes)
+
+    def _require(self, view: View, function: str) -> None:
+        if function not in view.functions:
+            raise no_function(function)
+        if function not in view.deployments:
+            raise NotFound("NEVER_DEPLOYED", f"function {function!r} was never deployed", function=function)
+
+
+def _checked(request: Any) -> validate.Check:
+    check = validate.Check()
+    check.request_id(request.request_id)
+    check.add("function", names.function_name_reasons(request.function))
+    return check

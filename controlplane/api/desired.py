@@ -1,0 +1,121 @@
+"""What nodes and routers should have: pure functions from a view of the store to snapshots and to the fleet as routers see it.
+
+A node leaves neither because its lease is gone: only an operator, or the data path as routers see it, takes a node out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controlplane.api import codec
+from controlplane.model import Deployment, FleetView, Function, RoutedFunction, RoutedNode, Share
+from controlplane.placement import place
+from controlplane.store.view import View
+from nearhop.v1 import node_control_pb2, router_control_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What follows from the store's *revision*. *placements* are ordered by function, each with the nodes it is for."""
+
+    revision: int
+    fleet: FleetView
+    routing: router_control_pb2.RoutingView
+    placements: tuple[tuple[frozenset[str], node_control_pb2.Placement], ...]
+    draining: Mapping[str, bool]
+
+    def snapshot(self, node: str) -> node_control_pb2.Snapshot:
+        """Return the snapshot of *node*."""
+        return node_control_pb2.Snapshot(
+            revision=self.revision,
+            zone=self.fleet.zone,
+            draining=self.draining.get(node, False),
+            placements=[placement for nodes, placement in self.placements if node in nodes],
+        )
+
+
+def derive(view: View, zone: str, before: Desired | None) -> Desired:
+    """Derive what follows from *view*; the fleet keeps the epoch it had *before* when nothing in it has changed."""
+    served = _served(view)
+    nodes = tuple(
+        RoutedNode(node.id, node.region, node.location, node.ingress, node.draining)
+        for node in sorted((stored.record for stored in view.nodes.values()), key=lambda node: node.id)
+    )
+    functions = tuple(RoutedFunction(function.name, function.hostnames, ids) for function, _, ids in served)
+    fleet = FleetView(view.revision, zone, nodes, functions)
+    if before is not None and (before.fleet.nodes, before.fleet.functions) == (nodes, functions):
+        fleet = before.fleet
+    return Desired(
+        revision=view.revision,
+        fleet=fleet,
+        routing=before.routing if before is not None and fleet is before.fleet else _routing(fleet),
+        placements=tuple(
+            (frozenset(ids), _placement(view, function, deployment)) for function, deployment, ids in served
+        ),
+        draining={name: stored.record.draining for name, stored in view.nodes.items()},
+    )
+
+
+def same_inputs(view: View, other: View) -> bool:
+    """Tell whether derive() is bound to give the same for both: nothing but nodes' reports has changed."""
+    return (
+        view.functions is other.functions
+        and view.versions is other.versions
+        and view.deployments is other.deployments
+        and view.nodes is other.nodes
+    )
+
+
+def _served(view: View) -> list[tuple[Function, Deployment, tuple[str, ...]]]:
+    nodes = [stored.record for stored in view.nodes.values()]
+    served = []
+    for name in sorted(view.functions):
+        function, deployment = view.functions[name].record, view.deployments.get(name)
+        if deployment is not None and deployment.record.in_force():
+            served.append((function, deployment.record, place(function, nodes)))
+    return served
+
+
+def _placement(view: View, function: Function, deployment: Deployment) -> node_control_pb2.Placement:
+    return node_control_pb2.Placement(
+        function=function.name,
+        generation=deployment.in_force_generation(),
+        hostnames=function.hostnames,
+        limits=codec.limits(function.limits),
+        versions=[
+            placed for share in deployment.in_force() if (placed := _version(view, function.name, share)) is not None
+        ],
+    )
+
+
+def _version(view: View, function: str, share: Share) -> node_control_pb2.PlacedVersion | None:
+    stored = view.versions.get((function, share.version))
+    if stored is None:
+        return None
+    return node_control_pb2.PlacedVersion(
+        number=share.version,
+        digest=stored.record.digest,
+        size_bytes=stored.record.size_bytes,
+        dialect=codec.DIALECTS[stored.record.dialect],
+        percent=share.percent,
+    )
+
+
+def _routing(fleet: FleetView) -> router_control_pb2.RoutingView:
+    return router_control_pb2.RoutingView(
+        epoch=fleet.epoch,
+        zone=fleet.zone,
+        nodes=[
+            router_control_pb2.RoutedNode(
+                id=node.id,
+                region=node.region,
+                location=codec.location(node.location),
+                ingress=codec.ingress(node.ingress),
+                draining=node.draining,
+            )
+            for node in fleet.nodes
+        ],
+        functions=[
+            router_control_pb2.RoutedFunction(name=function.name, hostnames=function.hostnames, nodes=function.nodes)
+            for function in fleet.functions
+        ],
+    )

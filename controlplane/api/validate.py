@@ -1,0 +1,90 @@
+"""What a call's arguments must be. Each check collects; raise_if_any() refuses with all violations at once."""
+
+import ipaddress
+import math
+from collections.abc import Iterable
+
+from controlplane.model import Ingress, Limits, Location
+from nearhop import names
+from nearhop.errors import InvalidInput, Violation
+from nearhop.v1 import common_pb2
+
+_ADDRESSES_MAX = 8
+_CPU_MS_MAX = 10_000
+_MEMORY_MIB = (16, 2048)
+_WALL_MS_MAX = 300_000
+
+
+class Check:
+    """Collects the violations of one call."""
+
+    def __init__(self) -> None:
+        self._violations: list[Violation] = []
+
+    def add(self, field: str, reasons: Iterable[str]) -> None:
+        self._violations += [Violation(field, reason) for reason in reasons]
+
+    def request_id(self, value: str) -> None:
+        self.add("request_id", names.request_id_reasons(value))
+
+    def length(self, field: str, value: str, maximum: int) -> None:
+        if len(value) > maximum:
+            self.add(field, [f"has {len(value)} characters; at most {maximum} are allowed"])
+
+    def raise_if_any(self) -> None:
+        if self._violations:
+            raise InvalidInput(self._violations)
+
+
+def limits(check: Check, message: common_pb2.Limits) -> Limits:
+    """Return the limits in *message*, the platform's defaults where it says zero."""
+    default = Limits()
+    low, high = _MEMORY_MIB
+    if message.cpu_ms > _CPU_MS_MAX:
+        check.add("limits.cpu_ms", [f"is {message.cpu_ms}; at most {_CPU_MS_MAX} is allowed"])
+    if message.memory_mib and not low <= message.memory_mib <= high:
+        check.add("limits.memory_mib", [f"is {message.memory_mib}; {low} to {high} is allowed"])
+    if message.wall_ms > _WALL_MS_MAX:
+        check.add("limits.wall_ms", [f"is {message.wall_ms}; at most {_WALL_MS_MAX} is allowed"])
+    return Limits(
+        message.cpu_ms or default.cpu_ms, message.memory_mib or default.memory_mib, message.wall_ms or default.wall_ms
+    )
+
+
+def location(check: Check, field: str, message: common_pb2.Location) -> Location:
+    for name, value, bound in (("latitude", message.latitude, 90), ("longitude", message.longitude, 180)):
+        if not math.isfinite(value) or abs(value) > bound:
+            check.add(f"{field}.{name}", [f"is {value}; it must be from -{bound} to {bound}"])
+    return Location(message.latitude, message.longitude)
+
+
+def ingress(check: Check, field: str, message: common_pb2.Ingress) -> Ingress:
+    if not 1 <= message.port <= 65535:
+        check.add(f"{field}.port", [f"is {message.port}; it must be from 1 to 65535"])
+    if not message.ipv4 and not message.ipv6:
+        check.add(field, ["needs at least one address in ipv4 or ipv6"])
+    return Ingress(
+        message.port,
+        _addresses(check, f"{field}.ipv4", message.ipv4, 4),
+        _addresses(check, f"{field}.ipv6", message.ipv6, 6),
+    )
+
+
+def _addresses(check: Check, field: str, values: Iterable[str], version: int) -> tuple[str, ...]:
+    found: list[str] = []
+    for number, value in enumerate(values):
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError:
+            address = None
+        if address is None or address.version != version or "%" in value:
+            check.add(f"{field}[{number}]", [f"{value!r} is not an IPv{version} address"])
+        elif address.is_unspecified or address.is_multicast:
+            check.add(f"{field}[{number}]", [f"{value} is not an address that clients can reach"])
+        elif str(address) in found:
+            check.add(f"{field}[{number}]", [f"{value} stands there twice"])
+        else:
+            found.append(str(address))
+    if len(found) > _ADDRESSES_MAX:
+        check.add(field, [f"holds {len(found)} addresses; at most {_ADDRESSES_MAX} are allowed"])
+    return tuple(found)

@@ -1,0 +1,31 @@
+"""`nearhop status`."""
+
+import asyncio
+from typing import Any
+
+from controlplane.cli import endpoint, options, show
+
+
+def status(as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None) -> None:
+    """Show the control plane, the routers, the nodes and the functions.
+
+    Works on any cluster through its API; of the cluster on this machine it also tells where its state and logs are.
+    """
+    from controlplane.cli import rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli.status import gather, print_status  # noqa: PLC0415
+
+    target = endpoint.resolve(at, state_dir)
+
+    async def work() -> dict[str, Any]:
+        async with rpc.connect(target) as connection:
+            return await gather(connection)
+
+    value = asyncio.run(work())
+    local = endpoint.local(target, state_dir)
+    value["local"] = local
+    if as_json:
+        show.emit(value)
+        return
+    print_status(value)
+    if local is not None:
+        show.say(f"local cluster  pid {local['pid']}, state in {local['state_dir']}, logs in {local['logs']}")

@@ -1,0 +1,219 @@
+"""A deployment as the command line makes it: upload what is not stored, number it, deploy it, watch the nodes.
+
+`nearhop deploy` and the sample function of `nearhop up` take this one path.
+"""
+
+import getpass
+import sys
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from controlplane.bundle import Bundle
+from controlplane.cli import show
+from controlplane.cli.failure import Failure
+from controlplane.cli.rpc import STREAM_TIMEOUT_S, TIMEOUT_S, Connection, request_id
+from controlplane.cli.status import function_url
+from controlplane.model import Dialect
+from nearhop.v1 import common_pb2, deployments_pb2, functions_pb2, nodes_pb2, versions_pb2
+
+CHUNK_BYTES = 512 * 1024
+
+_DIALECTS = {Dialect.WORKERS: common_pb2.DIALECT_WORKERS, Dialect.DENO: common_pb2.DIALECT_DENO}
+_STATES = {
+    deployments_pb2.NodeProgress.STATE_PENDING: ("pending", "yellow"),
+    deployments_pb2.NodeProgress.STATE_ACTIVE: ("active", "green"),
+    deployments_pb2.NodeProgress.STATE_REFUSED: ("refused", "red"),
+    deployments_pb2.NodeProgress.STATE_UNREACHABLE: ("unreachable", "dim"),
+}
+_PHASES = {
+    deployments_pb2.Deployment.PHASE_PROGRESSING: "progressing",
+    deployments_pb2.Deployment.PHASE_COMPLETE: "complete",
+    deployments_pb2.Deployment.PHASE_FAILED: "failed",
+}
+Watch = Callable[[deployments_pb2.Deployment], None]
+
+
+async def deploy(
+    connection: Connection, made: Bundle, *, function: str, message: str = "", watch: Watch
+) -> tuple[versions_pb2.Version, deployments_pb2.Deployment]:
+    """Deploy *made* as the next version of *function*, which is created when there is none; *watch* sees each step of the progress.
+
+    Returns when the deployment has ended, well or not.
+    """
+    await _ensure_function(connection, function)
+    await _ensure_bundle(connection, made)
+    version = await connection.versions.CreateVersion(
+        versions_pb2.CreateVersionRequest(
+            request_id=request_id(),
+            function=function,
+            digest=made.digest,
+            dialect=_DIALECTS[made.dialect],
+            entrypoint=made.entrypoint,
+            author=_author(),
+            message=message,
+        ),
+        timeout=TIMEOUT_S,
+    )
+    ended = await follow(
+        connection.deployments.Deploy(
+            deployments_pb2.DeployRequest(request_id=request_id(), function=function, version=version.number),
+            timeout=STREAM_TIMEOUT_S,
+        ),
+        watch,
+    )
+    return version, ended
+
+
+async def follow(stream: AsyncIterable[deployments_pb2.Deployment], watch: Watch) -> deployments_pb2.Deployment:
+    """Return the last message of *stream*, a deployment that has ended; *watch* sees every one."""
+    last = None
+    async for last in stream:
+        watch(last)
+    if last is None or last.phase not in (
+        deployments_pb2.Deployment.PHASE_COMPLETE,
+        deployments_pb2.Deployment.PHASE_FAILED,
+    ):
+        raise Failure(
+            "the control plane stopped telling about the deployment before its end",
+            do="The deployment goes on by itself: `nearhop status` shows which version the nodes serve",
+        )
+    return last
+
+
+async def _ensure_function(connection: Connection, name: str) -> None:
+    try:
+        await connection.functions.GetFunction(functions_pb2.GetFunctionRequest(name=name), timeout=TIMEOUT_S)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.NOT_FOUND:
+            raise
+        await connection.functions.CreateFunction(
+            functions_pb2.CreateFunctionRequest(request_id=request_id(), name=name), timeout=TIMEOUT_S
+        )
+
+
+async def _ensure_bundle(connection: Connection, made: Bundle) -> None:
+    known = await connection.versions.StatBundle(versions_pb2.StatBundleRequest(digest=made.digest), timeout=TIMEOUT_S)
+    if not known.stored:
+        await connection.versions.UploadBundle(_parts(made), timeout=STREAM_TIMEOUT_S)
+
+
+async def _parts(made: Bundle) -> AsyncIterator[versions_pb2.UploadBundleRequest]:
+    yield versions_pb2.UploadBundleRequest(
+        header=versions_pb2.UploadBundleRequest.Header(digest=made.digest, size_bytes=len(made.source))
+    )
+    for start in range(0, len(made.source), CHUNK_BYTES):
+        yield versions_pb2.UploadBundleRequest(chunk=made.source[start : start + CHUNK_BYTES])
+
+
+def _author() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""  # a uid without a name, as in many containers
+
+
+class Progress:
+    """Progress per node on standard error: a table that changes in place on a terminal, else a line for each change."""
+
+    def __init__(self) -> None:
+        self._console = show.console(sys.stderr)
+        self._live = (
+            Live(console=self._console, transient=True, auto_refresh=False) if self._console.is_terminal else None
+        )
+        self._said: dict[str, str] = {}
+
+    def __enter__(self) -> "Progress":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def watch(self, deployment: deployments_pb2.Deployment) -> None:
+        """Show *deployment* as it is now."""
+        if self._live is not None:
+            self._live.update(progress_table(deployment, self._console.width), refresh=True)
+            return
+        for node in deployment.nodes:
+            state, _ = _STATES.get(node.state, ("unknown", ""))
+            if self._said.get(node.node) != state:
+                self._said[node.node] = state
+                self._console.print(Text(f"{show.line(node.node)} ({show.line(node.region)}): {state}"), soft_wrap=True)
+
+
+def progress_table(deployment: deployments_pb2.Deployment, width: int) -> Table:
+    """Return *deployment*'s progress per node as a table for a terminal of *width* columns."""
+    rows = []
+    for node in deployment.nodes:
+        state, style = _STATES.get(node.state, ("unknown", ""))
+        rows.append((node.region, node.node, Text(state, style=style), node.error))
+    return show.table(("region", "node", "state", "error"), rows, flexible="error", width=width)
+
+
+def as_json(
+    deployment: deployments_pb2.Deployment, function: functions_pb2.Function, nodes: list[nodes_pb2.Node]
+) -> dict[str, Any]:
+    """Return what `--json` prints about a deployment that has ended."""
+    hostname = function.hostnames[0] if function.hostnames else None
+    return {
+        "function": deployment.function,
+        "version": max(deployment.shares, key=lambda share: share.percent).version if deployment.shares else None,
+        "generation": deployment.generation,
+        "phase": _PHASES.get(deployment.phase, "unknown"),
+        "reason": deployment.reason,
+        "hostname": hostname,
+        "url": function_url(hostname, nodes),
+        "nodes": [
+            {
+                "node": node.node,
+                "region": node.region,
+                "state": _STATES.get(node.state, ("unknown", ""))[0],
+                "error": node.error,
+            }
+            for node in deployment.nodes
+        ],
+    }
+
+
+async def conclude(connection: Connection, deployment: deployments_pb2.Deployment, *, json: bool) -> None:
+    """Print how *deployment* ended. Raises Failure when it failed, with each node's own error."""
+    function = await connection.functions.GetFunction(
+        functions_pb2.GetFunctionRequest(name=deployment.function), timeout=TIMEOUT_S
+    )
+    nodes = await connection.nodes.ListNodes(nodes_pb2.ListNodesRequest(), timeout=TIMEOUT_S)
+    result = as_json(deployment, function, list(nodes.nodes))
+    if json:
+        show.emit(result)
+    if deployment.phase == deployments_pb2.Deployment.PHASE_FAILED:
+        raise refusal(deployment)
+    if not json:
+        active = sum(node["state"] == "active" for node in result["nodes"])
+        late = len(result["nodes"]) - active
+        show.say(
+            f"{result['function']} version {result['version']} is served by {active} node{'' if active == 1 else 's'}"
+            + (f"; {late} will catch up when reachable" if late else "")
+        )
+        show.say(result["url"] or result["hostname"] or "")
+
+
+def refusal(deployment: deployments_pb2.Deployment) -> Failure:
+    """Return the failure that a failed *deployment* is; nodes that refused it for the same reason share a line."""
+    by_error: dict[str, list[str]] = {}
+    for node in deployment.nodes:
+        if node.state == deployments_pb2.NodeProgress.STATE_REFUSED:
+            by_error.setdefault(node.error.strip() or "no reason given", []).append(node.node)
+    previous = max(deployment.previous, key=lambda share: share.percent, default=None)
+    return Failure(
+        f"the deployment of {deployment.function} failed",
+        deployment.reason.strip().split("\n")[0],
+        f"Version {previous.version} goes on serving" if previous else "",
+        reasons=tuple(f"{', '.join(nodes)}:\n{error}" for error, nodes in by_error.items()),
+    )

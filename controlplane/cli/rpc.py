@@ -1,0 +1,127 @@
+"""The gRPC side of the commands: the channel, the stubs, and what a refused call means for a person."""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # generated, without stubs
+
+from controlplane.cli.failure import Exit, Failure
+from nearhop.v1 import (
+    deployments_pb2_grpc,
+    functions_pb2_grpc,
+    nodes_pb2_grpc,
+    routing_pb2_grpc,
+    versions_pb2_grpc,
+)
+
+# A unary call reads or writes a few records: an answer later than this is no answer.
+TIMEOUT_S = 20.0
+# A deployment ends by the control plane's own deadline; this bounds a stream whose server hangs.
+STREAM_TIMEOUT_S = 600.0
+
+_DETAILS = "grpc-status-details-bin"
+_OPTIONS = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+)
+# What gRPC itself says when there is nobody at the other end; a server's own UNAVAILABLE has other words.
+_NOBODY = ("failed to connect", "connections to all backends", "DNS resolution failed", "Socket closed", "recvmsg:")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One channel to a control plane and a stub for each service (the async types exist for type checkers only)."""
+
+    endpoint: str
+    functions: "functions_pb2_grpc.FunctionsAsyncStub"
+    versions: "versions_pb2_grpc.VersionsAsyncStub"
+    deployments: "deployments_pb2_grpc.DeploymentsAsyncStub"
+    nodes: "nodes_pb2_grpc.NodesAsyncStub"
+    routing: "routing_pb2_grpc.RoutingAsyncStub"
+
+
+@asynccontextmanager
+async def connect(endpoint: str) -> AsyncIterator[Connection]:
+    """Give a connection to the control plane at *endpoint*; a call that fails inside leaves as a Failure."""
+    async with grpc.aio.insecure_channel(endpoint, options=_OPTIONS) as channel:
+        try:
+            yield Connection(
+                endpoint,
+                functions_pb2_grpc.FunctionsStub(channel),
+                versions_pb2_grpc.VersionsStub(channel),
+                deployments_pb2_grpc.DeploymentsStub(channel),
+                nodes_pb2_grpc.NodesStub(channel),
+                routing_pb2_grpc.RoutingStub(channel),
+            )
+        except grpc.aio.AioRpcError as error:
+            raise explain(error, endpoint) from error
+
+
+def request_id() -> str:
+    """Return a fresh id for one mutating call."""
+    return uuid.uuid4().hex
+
+
+def explain(error: grpc.aio.AioRpcError, endpoint: str) -> Failure:
+    """Say what *error*, from a call to *endpoint*, means and what to do about it."""
+    details = error.details() or "it gave no reason"
+    reasons = tuple(_violations(error))
+    match error.code():
+        case grpc.StatusCode.UNAVAILABLE if any(words in details for words in _NOBODY):
+            return Failure(
+                f"the control plane at {endpoint} cannot be reached",
+                do="Is it running? `nearhop status` tells of the cluster on this machine, `nearhop up` starts one",
+                status=Exit.UNREACHABLE,
+            )
+        case grpc.StatusCode.UNAVAILABLE:
+            return Failure(
+                f"the control plane at {endpoint} cannot do this now: UNAVAILABLE",
+                details,
+                "Functions and DNS go on meanwhile; try again when its store is back",
+                status=Exit.UNREACHABLE,
+            )
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return Failure(
+                f"the control plane at {endpoint} did not answer in time",
+                do="Look at its log, or try again",
+                status=Exit.UNREACHABLE,
+            )
+        case grpc.StatusCode.INVALID_ARGUMENT:
+            # The sentence of a status with violations only repeats them.
+            return Failure(
+                "the control plane refused the input", "" if reasons else details, reasons=reasons, status=Exit.USAGE
+            )
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return Failure(
+                f"the control plane at {endpoint} does not offer this call",
+                do="Is it a Nearhop control plane, of this version?",
+            )
+        case code:
+            return Failure(f"{details.rstrip('.')} ({code.name})", reasons=reasons)
+
+
+def _violations(error: grpc.aio.AioRpcError) -> list[str]:
+    # The stubs know no iteration of aio's Metadata, which is a mapping of several values for a key.
+    details = cast("Mapping[str, bytes]", error.trailing_metadata()).get(_DETAILS)
+    return [] if details is None else _bad_request(details)
+
+
+def _bad_request(details: bytes) -> list[str]:
+    try:
+        status = status_pb2.Status.FromString(details)
+    except DecodeError:
+        return []  # the plain sentence, which always comes too, has to do
+    reasons = []
+    for detail in status.details:
+        bad_request = error_details_pb2.BadRequest()
+        if detail.Unpack(bad_request):
+            reasons += [f"{violation.field}: {violation.description}" for violation in bad_request.field_violations]
+    return reasons

@@ -1,0 +1,99 @@
+"""The deployment controller: asks rollout.plan() and writes what it decides."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from controlplane.controllers.controller import Controller
+from controlplane.model import Deployment, Phase
+from controlplane.placement import place
+from controlplane.rollout import Decision, PlacedNode, apply, plan
+from controlplane.store import codec
+from controlplane.store.cache import Cache
+from controlplane.store.client import Put, Store, Unchanged
+from controlplane.store.keys import Key, Kind
+from controlplane.store.view import Stored, View
+from nearhop import log
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollouts:
+    """What the controller and the API both need to judge a deployment: the wall clock and the time it may take."""
+
+    clock: Callable[[], float]
+    deadline_s: float
+
+    def judge(self, deployment: Stored[Deployment], view: View) -> Decision:
+        """Plan *deployment* against the nodes in *view*."""
+        function = deployment.record.function
+        return plan(
+            deployment.record,
+            deployment.revision,
+            placed_nodes(view, function),
+            self.clock(),
+            deadline_s=self.deadline_s,
+        )
+
+
+def placed_nodes(view: View, function: str) -> tuple[PlacedNode, ...]:
+    """Return the nodes that *function* is placed on, with what they last reported of it."""
+    stored = view.functions.get(function)
+    ids = () if stored is None else place(stored.record, (node.record for node in view.nodes.values()))
+    return tuple(_placed(view, function, node) for node in ids)
+
+
+def _placed(view: View, function: str, node: str) -> PlacedNode:
+    region = view.nodes[node].record.region
+    health = view.health.get(node)
+    if health is None:
+        return PlacedNode(node, region, connected=False)
+    report = health.record
+    return PlacedNode(node, region, True, report.snapshot_revision, report.placement(function))
+
+
+class Deployments(Controller):
+    """Ends deployments. Its keys are functions."""
+
+    name = "deployments"
+
+    def __init__(self, store: Store, cache: Cache, rollouts: Rollouts, *, resync_s: float = 60.0) -> None:
+        super().__init__(cache, resync_s=resync_s)
+        self._store = store
+        self._rollouts = rollouts
+
+    def concerned(self, key: Key, view: View) -> Iterable[str]:
+        match key.kind:
+            case Kind.DEPLOYMENTS:
+                return (key.name,)
+            case Kind.HEALTH | Kind.NODES:
+                return self._progressing(view)
+            case _:
+                return ()
+
+    def everything(self, view: View) -> Iterable[str]:
+        return self._progressing(view)
+
+    async def reconcile(self, key: str, view: View) -> float | None:
+        stored = view.deployments.get(key)
+        if stored is None or stored.record.phase is not Phase.PROGRESSING:
+            return None
+        decision = self._rollouts.judge(stored, view)
+        if decision.phase is Phase.PROGRESSING:
+            return (
+                None if decision.look_again_at is None else max(0.05, decision.look_again_at - self._rollouts.clock())
+            )
+        ended = apply(stored.record, decision, self._rollouts.clock())
+        path = str(Key(Kind.DEPLOYMENTS, key))
+        await self._store.commit([Unchanged(path, stored.revision)], [Put(path, codec.encode(ended))])
+        _log.info(
+            "a deployment has ended",
+            function=key,
+            generation=ended.generation,
+            phase=ended.phase.value,
+            reason=ended.reason,
+        )
+        return None
+
+    def _progressing(self, view: View) -> list[str]:
+        return [name for name, stored in view.deployments.items() if stored.record.phase is Phase.PROGRESSING]

@@ -1,0 +1,215 @@
+"""The control plane's process: everything wired together, started, and stopped in order.
+
+It starts without etcd: the health service says NOT_SERVING and calls end with UNAVAILABLE until the store was read once.
+"""
+
+import asyncio
+import contextlib
+import errno
+import functools
+import ipaddress
+import socket
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from controlplane import steering
+from controlplane.api.deployments import Deployments
+from controlplane.api.errors import ErrorInterceptor, Unavailable
+from controlplane.api.functions import Functions
+from controlplane.api.mutations import Mutations
+from controlplane.api.node_control import NodeControl
+from controlplane.api.nodes import Nodes
+from controlplane.api.publisher import Publisher
+from controlplane.api.router_control import RouterControl
+from controlplane.api.routers import Routers
+from controlplane.api.routing import Locate, Routing
+from controlplane.api.sessions import Beat, Sessions
+from controlplane.api.versions import Versions
+from controlplane.bundle import self_contained
+from controlplane.config import Config
+from controlplane.controllers.collector import Collector
+from controlplane.controllers.deployments import Deployments as DeploymentController
+from controlplane.controllers.deployments import Rollouts
+from controlplane.geoip import CityDatabase
+from controlplane.store.bundles import EtcdBundles
+from controlplane.store.cache import Cache
+from controlplane.store.client import Store
+from controlplane.store.requests import Requests
+from nearhop import log, tasks
+from nearhop.errors import NearhopError
+from nearhop.v1 import (
+    deployments_pb2,
+    deployments_pb2_grpc,
+    functions_pb2,
+    functions_pb2_grpc,
+    node_control_pb2,
+    node_control_pb2_grpc,
+    nodes_pb2,
+    nodes_pb2_grpc,
+    router_control_pb2,
+    router_control_pb2_grpc,
+    routing_pb2,
+    routing_pb2_grpc,
+    versions_pb2,
+    versions_pb2_grpc,
+)
+
+_log = log.get(__name__)
+
+_MESSAGE_BYTES = 4 << 20
+_OPTIONS: list[tuple[str, Any]] = [
+    ("grpc.so_reuseport", 0),  # or a second control plane would share the port in silence
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.max_ping_strikes", 0),
+]
+
+
+class AddressInUse(NearhopError):
+    """The address to listen on is taken, or is not this machine's."""
+
+
+class ControlPlane:
+    """The parts of one control plane; run() gives them life."""
+
+    def __init__(self, config: Config, *, inspect: Any = self_contained) -> None:
+        self.config = config
+        limits = config.limits
+        self.store = Store(config.etcd)
+        self.cache = Cache(self.store)
+        self.publisher = Publisher(self.cache, config.zone)
+        self.sessions = Sessions(Beat(limits.heartbeat_interval_s, limits.lease_ttl_s))
+        self.routers = Routers()
+        self.interceptor = ErrorInterceptor()
+        self._inspect = inspect
+        self._bundles = EtcdBundles(self.store, clock=time.time, quota_bytes=limits.bundle_quota_mib << 20)
+        self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
+        self._router_control = RouterControl(self.publisher, self.routers)
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[int]:
+        """Serve as long as the context lasts; gives the port. Raises AddressInUse."""
+        with contextlib.ExitStack() as stack:
+            locate = _locator(self.config.geoip_database, stack)
+            server = grpc.aio.server(interceptors=[self.interceptor], options=_OPTIONS)
+            await self._add_services(server, locate)
+            port = listen(server, self.config.listen)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    work = self._spawn(group)
+                    await server.start()
+                    try:
+                        yield port
+                    finally:
+                        await self._stop(server)
+                        for task in work:
+                            task.cancel()
+            finally:
+                await self.store.close()
+
+    def _spawn(self, group: asyncio.TaskGroup) -> list[asyncio.Task[Any]]:
+        limits = self.config.limits
+        collector = Collector(self._bundles, self.cache, clock=time.time, grace_s=limits.bundle_grace_s)
+        return [
+            tasks.spawn(group, work, name=name)
+            for name, work in (
+                ("cache", self.cache.run()),
+                ("publisher", self.publisher.run()),
+                ("deployments", DeploymentController(self.store, self.cache, self._rollouts).run()),
+                ("collector", collector.run()),
+                ("health service", self._tell_health()),
+            )
+        ]
+
+    async def _add_services(self, server: grpc.aio.Server, locate: Locate) -> None:
+        requests = Requests(self.store, monotonic=time.monotonic)
+        mutations = Mutations(self.store, self.cache, requests)
+        functions_pb2_grpc.add_FunctionsServicer_to_server(Functions(mutations, self.cache, self.config.zone), server)
+        versions_pb2_grpc.add_VersionsServicer_to_server(
+            Versions(mutations, self.cache, self._bundles, self._inspect), server
+        )
+        deployments_pb2_grpc.add_DeploymentsServicer_to_server(
+            Deployments(mutations, self.cache, self._rollouts), server
+        )
+        nodes_pb2_grpc.add_NodesServicer_to_server(Nodes(mutations, self.cache, self.sessions, self.routers), server)
+        routing_pb2_grpc.add_RoutingServicer_to_server(
+            Routing(self.cache, self.publisher, self.routers, locate, clock=time.time), server
+        )
+        node_control = NodeControl(
+            self.store, self.cache, self.publisher, self._bundles, self.sessions, clock=time.time
+        )
+        node_control_pb2_grpc.add_NodeControlServicer_to_server(node_control, server)
+        router_control_pb2_grpc.add_RouterControlServicer_to_server(self._router_control, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)  # type: ignore[no-untyped-call]
+        reflection.enable_server_reflection([*_services(), reflection.SERVICE_NAME], server)
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def _tell_health(self) -> None:
+        await self.cache.synced.wait()
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+
+    async def _set_health(self, status: Any) -> None:
+        for name in ["", *_services()]:
+            await self._health.set(name, status)
+
+    async def _stop(self, server: grpc.aio.Server) -> None:
+        await self._health.enter_graceful_shutdown()
+        why = Unavailable("SHUTTING_DOWN", "this control plane is shutting down")
+        self.sessions.end_all(why)
+        self._router_control.end_all(why)
+        await server.stop(self.config.limits.shutdown_grace_s)
+
+
+async def serve(config: Config) -> None:
+    """Run a control plane until SIGTERM or SIGINT. Raises AddressInUse."""
+    stop = tasks.stop_event()
+    async with ControlPlane(config).running():
+        _log.info("the control plane listens", address=config.listen, etcd=",".join(config.etcd), zone=config.zone)
+        await stop.wait()
+        _log.info("the control plane is stopping")
+
+
+def listen(server: grpc.aio.Server, address: str) -> int:
+    """Bind *server* to host:port and return the port. Raises AddressInUse."""
+    host, _, port = address.rpartition(":")
+    try:
+        # gRPC's own error does not say why.
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        with socket.socket(found[0][0], socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(found[0][4])
+    except OSError as error:
+        why = "is in use by another process" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+        raise AddressInUse(f"the listen address {address} {why}") from error
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise AddressInUse(f"the listen address {address} cannot be used: {error}") from error
+
+
+def _services() -> list[str]:
+    modules = (
+        functions_pb2, versions_pb2, deployments_pb2, nodes_pb2, routing_pb2, node_control_pb2, router_control_pb2,
+    )  # fmt: skip
+    ours = [service.full_name for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
+    return [*ours, health.SERVICE_NAME]
+
+
+def _locator(path: str, stack: contextlib.ExitStack) -> Locate:
+    if not path:
+        return steering.unlocated
+    database = stack.enter_context(contextlib.closing(CityDatabase.open(path)))
+    return functools.partial(_locate, database)
+
+
+def _locate(database: CityDatabase, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> steering.ClientLocation:
+    return database.locate(ip)

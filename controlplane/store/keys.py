@@ -1,0 +1,107 @@
+"""The whole key layout.
+
+    /nearhop/functions/<fn>              Function
+    /nearhop/versions/<fn>/<n>           Version
+    /nearhop/manifests/<sha256>          Bundle: size and number of chunks, written after the last chunk
+    /nearhop/bundles/<sha256>/<chunk>    raw bytes, <= 512 KiB each
+    /nearhop/deployments/<fn>            Deployment
+    /nearhop/nodes/<id>                  Node
+    /nearhop/health/<id>                 NodeReport, bound to the node's lease
+    /nearhop/requests/<id>               the answer to a mutating call, bound to a lease of an hour or two
+
+Each part of a key is percent-encoded, so that none can hold a "/". bundles/ sorts before all the others: the range from WATCH_BEGIN to WATCH_END
+is everything but the chunks.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote, unquote
+
+WATCH_BEGIN = "/nearhop/bundles0"  # "0" follows "/"
+WATCH_END = "/nearhop0"
+
+_ROOT = "/nearhop"
+_BUNDLES = f"{_ROOT}/bundles/"
+
+
+class Kind(StrEnum):
+    """The kinds of record that the cache holds."""
+
+    FUNCTIONS = "functions"
+    VERSIONS = "versions"
+    MANIFESTS = "manifests"
+    DEPLOYMENTS = "deployments"
+    NODES = "nodes"
+    HEALTH = "health"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """A record's key; *number* is 0 but for versions."""
+
+    kind: Kind
+    name: str
+    number: int = 0
+
+    def __str__(self) -> str:
+        base = f"{_ROOT}/{self.kind}/{_part(self.name)}"
+        return f"{base}/{self.number}" if self.kind is Kind.VERSIONS else base
+
+
+def parse(path: str) -> Key | None:
+    """Return the key that *path* spells, or None when it is not a record's."""
+    match path.split("/"):
+        case ["", "nearhop", Kind.VERSIONS.value, name, number] if name and number.isascii() and number.isdigit():
+            key = Key(Kind.VERSIONS, unquote(name), int(number))
+        case ["", "nearhop", kind, name] if name and kind in _FLAT:
+            key = Key(Kind(kind), unquote(name))
+        case _:
+            return None
+    return key if str(key) == path else None
+
+
+def prefix(kind: Kind) -> str:
+    """Return what all keys of *kind* start with."""
+    return f"{_ROOT}/{kind}/"
+
+
+def versions_of(function: str) -> str:
+    """Return what the keys of all versions of *function* start with."""
+    return f"{prefix(Kind.VERSIONS)}{_part(function)}/"
+
+
+def request(request_id: str) -> str:
+    """Return the key of the answer to *request_id*."""
+    return f"{_ROOT}/requests/{_part(request_id)}"
+
+
+def chunks() -> str:
+    """Return what all chunks' keys start with."""
+    return _BUNDLES
+
+
+def chunks_of(digest: str) -> str:
+    """Return what the keys of all chunks of *digest* start with."""
+    return f"{_BUNDLES}{_part(digest)}/"
+
+
+def chunk(digest: str, number: int) -> str:
+    """Return the key of one chunk; chunks count from 0 and sort in order."""
+    return f"{chunks_of(digest)}{number:04d}"
+
+
+def chunk_digest(path: str) -> str:
+    """Return the digest in a chunk's key."""
+    return unquote(path.removeprefix(_BUNDLES).partition("/")[0])
+
+
+def range_end(start: str) -> str:
+    """Return the first key after all that start with *start*, which ends in "/"."""
+    return f"{start[:-1]}0"
+
+
+_FLAT = frozenset(kind.value for kind in Kind if kind is not Kind.VERSIONS)
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")

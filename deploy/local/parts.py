@@ -1,0 +1,115 @@
+"""The parts of the cluster: which program each is, and with which configuration."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local import toml
+from deploy.local.settings import ROUTER, ZONE, NodeSettings, Settings
+from nearhop import engines
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A program to keep running; *listens* are its host:port for people, *grace_s* is its time to stop."""
+
+    name: str
+    argv: tuple[str, ...]
+    listens: str
+    grace_s: float = 10.0
+
+
+def etcd(settings: Settings) -> Part:
+    """Return the embedded etcd, a cluster of one member that keeps everything in the state folder."""
+    client, peer = f"http://{settings.etcd}", f"http://{settings.etcd_peer}"
+    argv = (
+        str(engines.find("etcd").path),
+        "--name=local",
+        f"--data-dir={settings.state_dir / 'etcd'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=local={peer}",
+        "--auto-compaction-mode=periodic",
+        "--auto-compaction-retention=1h",
+        "--logger=zap",
+        "--log-level=warn",
+    )
+    return Part("etcd", argv, settings.etcd)
+
+
+def control_plane(settings: Settings, geoip: Path | None) -> Part:
+    """Return the control plane, its configuration written."""
+    config = _write(
+        settings,
+        "controlplane",
+        {
+            "listen": settings.control_plane,
+            "etcd": [settings.etcd],
+            "zone": ZONE,
+            "geoip_database": str(geoip or ""),
+        },
+    )
+    return Part("controlplane", _python("controlplane", config), settings.control_plane)
+
+
+def router(settings: Settings, geoip: Path | None) -> Part:
+    """Return the router, its configuration written."""
+    config = _write(
+        settings,
+        "router",
+        {
+            "id": ROUTER,
+            "control_planes": [settings.control_plane],
+            "dns_listen": [settings.router_dns],
+            "http_listen": settings.router_http,
+            "zone": ZONE,
+            "state_dir": str(_folder(settings, "router")),
+            "geoip_database": str(geoip or ""),
+        },
+    )
+    return Part(
+        "router", _python("controlplane.router", config), f"dns {settings.router_dns}, http {settings.router_http}"
+    )
+
+
+def node(settings: Settings, node: NodeSettings, geoip: Path | None) -> Part:
+    """Return a node agent, its configuration written."""
+    config = _write(
+        settings,
+        node.id,
+        {
+            "id": node.id,
+            "region": node.region.name,
+            "latitude": node.region.location.latitude,
+            "longitude": node.region.location.longitude,
+            "control_planes": [settings.control_plane],
+            "listen": [settings.ingress(node)],
+            "advertise_ipv4": [node.address],
+            "port": settings.node_port,
+            "state_dir": str(_folder(settings, "nodes", node.id)),
+            "geoip_database": str(geoip or ""),
+            "cache_dir": str(_folder(settings, "cache")),
+            # On one machine every client is on loopback: the forwarded address tells where it claims to be.
+            "trusted_proxies": ["127.0.0.0/8"],
+        },
+    )
+    return Part(node.id, _python("node", config), settings.ingress(node), grace_s=15.0)
+
+
+def _python(module: str, config: Path) -> tuple[str, ...]:
+    # -P: a folder that happens to be called "node" where the user stands must not be taken for ours.
+    return (sys.executable, "-P", "-m", module, "--config", str(config))
+
+
+def _folder(settings: Settings, *names: str) -> Path:
+    path = settings.state_dir.joinpath(*names)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _write(settings: Settings, name: str, values: dict[str, toml.Value]) -> Path:
+    path = _folder(settings, "config") / f"{name}.toml"
+    path.write_text(toml.render(values), encoding="utf-8")
+    return path

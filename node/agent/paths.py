@@ -1,0 +1,51 @@
+"""Where the agent keeps what: the state directory, and a short directory for sockets."""
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import IO
+
+from nearhop.errors import NearhopError
+
+_SOCKET_PATH_MAX = 100  # sun_path holds 108 bytes with the final NUL (unix(7)); some are left for the file's name
+_LONGEST_NAME = "/haproxy.sock.12345.tmp"  # HAProxy binds a temporary name and renames it
+
+
+class StateError(NearhopError):
+    """The state directory cannot be used."""
+
+
+def run_dir(state_dir: Path) -> Path:
+    """Return the directory for sockets: in *state_dir* where its path is short enough, else one in /tmp that only this user can use."""
+    inside = state_dir.resolve() / "run"
+    if len(os.fsencode(inside)) + len(_LONGEST_NAME) < _SOCKET_PATH_MAX:
+        return _own(inside)
+    name = hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:12]
+    return _own(Path(f"/tmp/nearhop-{os.getuid()}-{name}"))  # noqa: S108  # ownership and mode are verified
+
+
+def _own(path: Path) -> Path:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.lstat()
+    if not path.is_dir() or path.is_symlink() or status.st_uid != os.getuid():
+        raise StateError(f"{path} is not a directory of this user")
+    path.chmod(0o700)
+    return path
+
+
+def clean(directory: Path) -> None:
+    """Remove the sockets that an agent left which was killed."""
+    for file in directory.glob("*.sock*"):
+        file.unlink(missing_ok=True)
+
+
+def lock(state_dir: Path) -> IO[str]:
+    """Claim the state directory for this process, for as long as the returned file is open. Raises StateError."""
+    file = (state_dir / "agent.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise StateError(f"another agent runs with the state directory {state_dir}") from error
+    return file

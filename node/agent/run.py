@@ -1,0 +1,133 @@
+"""Puts the agent together, runs it until it is told to stop, and takes it apart in order."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import psutil
+
+from nearhop import engines, log, tasks
+from nearhop.errors import NearhopError
+from node import config
+from node.agent import paths
+from node.agent.bundles import BundleStore
+from node.agent.loop import Agent
+from node.agent.session import Session
+from node.config import NodeConfig
+from node.haproxy import countries, render
+from node.haproxy.process import Ingress
+from node.sandbox import egress
+from node.sandbox.command import MINIMUM_DENO
+from node.sandbox.pool import Pool, Settings
+
+_STOP_GRACE_S = 5.0  # for requests in flight
+_logger = log.get(__name__)
+
+
+class Refused(NearhopError):
+    """The node cannot start like this; starting it again would not help."""
+
+
+async def run(settings: NodeConfig) -> None:
+    """Run the node until SIGTERM or SIGINT. Raises a NearhopError for what keeps it from starting."""
+    stop = tasks.stop_event()
+    deno = engines.find("deno")
+    if deno.version < MINIMUM_DENO:
+        raise Refused(
+            f"Deno {deno} is too old to hold a sandbox; at least {'.'.join(map(str, MINIMUM_DENO))} is needed"
+        )
+    _make(settings.state_dir)
+    with paths.lock(settings.state_dir):
+        sockets = paths.run_dir(settings.state_dir)
+        paths.clean(sockets)
+        await _serve(settings, sockets, deno.path, stop)
+
+
+async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.Event) -> None:
+    maps = settings.state_dir / "haproxy"
+    _make(maps)
+    ingress = Ingress(_ingress_settings(settings, sockets, maps))
+    bundles = BundleStore(settings.state_dir / "bundles")
+    await asyncio.to_thread(bundles.open)
+    agent = Agent(settings, ingress, bundles)
+    agent.load()
+    agent.pool = Pool(
+        _pool_settings(settings, sockets, deno), ingress, changed=agent.sandbox_changed, ended=agent.sandbox_ended
+    )
+    agent.session = Session(settings.control_planes, agent)
+    country_map = _country_map(settings)
+    if country_map is not None and await asyncio.to_thread(country_map.exists):
+        ingress.link_countries(country_map)
+        country_map = None
+    await ingress.start(agent.routes_at_start())
+    _logger.info("ingress ready", listen=settings.listen)
+    async with asyncio.TaskGroup() as group:
+        work = [
+            tasks.spawn(group, ingress.supervise(), name="ingress"),
+            tasks.spawn(group, agent.pool.run(), name="pool"),
+            tasks.spawn(group, agent.run(), name="reconcile"),
+            tasks.spawn(group, agent.session.run(), name="session"),
+            tasks.spawn(group, agent.report(), name="report"),
+        ]
+        if country_map is not None:
+            work.append(tasks.spawn(group, _countries(settings, ingress, country_map), name="countries"))
+        await stop.wait()
+        _logger.info("stopping")
+        await ingress.stop(_STOP_GRACE_S)
+        for task in work:
+            task.cancel()
+
+
+def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render.Ingress:
+    return render.Ingress(
+        node=settings.id,
+        region=settings.region,
+        listen=tuple(settings.listen),
+        slots=settings.slots,
+        run_dir=str(sockets),
+        map_dir=str(maps.resolve()),
+        trusted_proxies=config.networks(settings.trusted_proxies),
+        threads=settings.haproxy_threads,
+        max_connections=settings.max_connections,
+    )
+
+
+def _pool_settings(settings: NodeConfig, sockets: Path, deno: Path) -> Settings:
+    cache = settings.state_dir.resolve() / "deno"
+    _make(cache)
+    interfaces = psutil.net_if_addrs().values()
+    families = (socket.AF_INET, socket.AF_INET6)
+    local = [item.address for addresses in interfaces for item in addresses if item.family in families]
+    return Settings(
+        deno=deno,
+        run_dir=sockets,
+        cache_dir=cache,
+        slots=settings.slots,
+        deny_net=egress.deny_net(config.networks(settings.egress_allow), local),
+        socket=lambda slot: Path(render.slot_socket(str(sockets), slot)),
+        boot_cpu_s=settings.boot_cpu_s,
+        boot_wall_s=settings.boot_wall_s,
+    )
+
+
+def _country_map(settings: NodeConfig) -> Path | None:
+    if not settings.geoip_database:
+        return None
+    try:
+        return countries.cached(Path(settings.geoip_database), settings.cache.resolve())
+    except countries.CountryMapError as error:
+        _logger.warning("clients' countries are unknown", error=str(error))
+        return None
+
+
+async def _countries(settings: NodeConfig, ingress: Ingress, country_map: Path) -> None:
+    try:
+        await countries.build(Path(settings.geoip_database), country_map)
+        await ingress.load_countries(country_map)
+        _logger.info("country map loaded", path=str(country_map))
+    except NearhopError as error:
+        _logger.warning("clients' countries are unknown", error=str(error))
+
+
+def _make(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)

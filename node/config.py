@@ -1,0 +1,111 @@
+"""The node's configuration file."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Literal
+
+from nearhop import config, names
+from nearhop.errors import InvalidInput, Violation
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """Keys of the file; every duration is in seconds."""
+
+    id: str
+    region: str
+    control_planes: list[str]
+    listen: list[str]  # what HAProxy binds, "address:port" or "[address]:port"
+    port: int  # the port that clients are sent to
+    state_dir: Path
+    site: str = ""
+    latitude: float = 0.0
+    longitude: float = 0.0
+    advertise_ipv4: list[str] = field(default_factory=list)
+    advertise_ipv6: list[str] = field(default_factory=list)
+    geoip_database: str = ""  # a City database in MaxMind's format; "" leaves every client's country unknown
+    cache_dir: str = ""  # for what several nodes of one machine may share; "" is state_dir
+    trusted_proxies: list[str] = field(default_factory=list)  # ranges whose X-Forwarded-For is believed
+    egress_allow: list[str] = field(default_factory=list)  # ranges that sandboxes may reach though they are private
+    slots: int = 64  # sandboxes at a time, those that are draining included
+    haproxy_threads: int = 2
+    max_connections: int = 4000
+    boot_cpu_s: float = 1.0
+    boot_wall_s: float = 10.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @property
+    def cache(self) -> Path:
+        return Path(self.cache_dir) if self.cache_dir else self.state_dir
+
+
+def load(path: Path) -> NodeConfig:
+    """Read the file. Raises InvalidInput with everything that is wrong in it, OSError when it cannot be read."""
+    settings = config.load(path, NodeConfig)
+    violations = check(settings)
+    if violations:
+        raise InvalidInput(violations)
+    return settings
+
+
+def check(settings: NodeConfig) -> list[Violation]:
+    """Say what the types cannot: names, addresses, ranges."""
+    found = [Violation("id", reason) for reason in names.node_id_reasons(settings.id)]
+    found += [Violation("region", reason) for reason in names.region_reasons(settings.region)]
+    bounds: list[tuple[str, float, float, float]] = [
+        ("latitude", settings.latitude, -90, 90),
+        ("longitude", settings.longitude, -180, 180),
+        ("port", settings.port, 1, 65535),
+        ("slots", settings.slots, 2, 1000),
+        ("haproxy_threads", settings.haproxy_threads, 1, 64),
+    ]
+    found += [
+        Violation(name, f"must be between {low:g} and {high:g}")
+        for name, value, low, high in bounds
+        if not low <= value <= high
+    ]
+    if not settings.listen:
+        found.append(Violation("listen", "must name at least one address and port"))
+    found += [
+        Violation("listen", f"{text!r} is not address:port") for text in settings.listen if not _is_endpoint(text)
+    ]
+    for key, ranges in (("trusted_proxies", settings.trusted_proxies), ("egress_allow", settings.egress_allow)):
+        found += [Violation(key, f"{text!r} is not an address range") for text in ranges if not _is_network(text)]
+    for key, version, addresses in (
+        ("advertise_ipv4", 4, settings.advertise_ipv4),
+        ("advertise_ipv6", 6, settings.advertise_ipv6),
+    ):
+        found += [
+            Violation(key, f"{text!r} is not an IPv{version} address")
+            for text in addresses
+            if not _is_address(text, version)
+        ]
+    return found
+
+
+def networks(ranges: list[str]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(text) for text in ranges)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_address(text: str, version: int) -> bool:
+    try:
+        return ip_address(text).version == version
+    except ValueError:
+        return False
+
+
+def _is_endpoint(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    version = 6 if bracketed else 4
+    return port.isdecimal() and 0 < int(port) < 65536 and _is_address(host.strip("[]"), version)

@@ -1,0 +1,187 @@
+"""Builds the country map: every network of a City database with its ISO country, equal neighbours merged, one "prefix code" a line.
+
+Run as a process of its own (`python -m node.haproxy.country_build DATABASE OUT`), because it computes for seconds. Iterating the networks one
+by one would take ten times as long: the search tree is walked level by level with numpy, and each distinct record is read once.
+"""
+
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import maxminddb
+import numpy as np
+import numpy.typing as npt
+
+_Nodes = npt.NDArray[np.uint32]
+_Prefixes = npt.NDArray[np.uint64]
+_Codes = npt.NDArray[np.int32]
+
+_V6_DEPTH = 64  # networks longer than /64 belong to one site; they keep no country of their own
+_V6_LONGEST = (
+    32  # what is left after merging and is longer is left out: allocations are /32 and shorter, and memory is finite
+)
+_V6_GLOBAL_DEPTH = 3  # 2000::/3, the only global unicast space (RFC 4291 section 2.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """The networks of one length: *prefixes* are left-aligned in *width* bits."""
+
+    depth: int
+    prefixes: _Prefixes
+    records: _Nodes
+
+
+class Tree:
+    """The search tree of a MaxMind-format database, section 1 of the format's specification."""
+
+    def __init__(self, path: Path, reader: maxminddb.Reader) -> None:
+        metadata = reader.metadata()
+        self.nodes = metadata.node_count
+        self.size = metadata.record_size
+        self.version = metadata.ip_version
+        raw = np.memmap(path, dtype=np.uint8, mode="r")
+        self._rows = raw[: self.nodes * self.size // 4].reshape(self.nodes, self.size // 4)
+
+    def children(self, nodes: _Nodes) -> tuple[_Nodes, _Nodes]:
+        rows = self._rows[nodes].astype(np.uint32)
+        half = self.size // 8
+        left, right = rows[:, : self.size // 8], rows[:, rows.shape[1] - half :]
+        if self.size == 28:  # the middle byte holds the high four bits of both
+            middle = rows[:, 3]
+            return _number(left[:, :3], middle >> np.uint32(4)), _number(right[:, -3:], middle & np.uint32(15))
+        return _number(left), _number(right)
+
+    def descend(self, bits: str) -> int:
+        """Return the record that the path *bits* leads to."""
+        node = 0
+        for bit in bits:
+            if node >= self.nodes:
+                return node
+            left, right = self.children(np.array([node], dtype=np.uint32))
+            node = int((right if bit == "1" else left)[0])
+        return node
+
+    def walk(self, root: int, depth: int, prefix: int, *, width: int, skip: int) -> Iterator[Leaves]:
+        """Yield the leaves below *root* down to *width* bits, level by level, without the subtree at *skip*."""
+        nodes = np.array([root], dtype=np.uint32)
+        prefixes = np.array([prefix], dtype=np.uint64)
+        while len(nodes) and depth < width:
+            depth += 1
+            left, right = self.children(nodes)
+            bit = np.uint64(1 << (width - depth))
+            records = np.concatenate([left, right])
+            prefixes = np.concatenate([prefixes, prefixes | bit])
+            found = records > self.nodes
+            yield Leaves(depth, prefixes[found], records[found])
+            inner = (records < self.nodes) & (records != skip)
+            nodes, prefixes = records[inner], prefixes[inner]
+
+
+def _number(columns: _Nodes, high: _Nodes | None = None) -> _Nodes:
+    value = np.zeros(len(columns), dtype=np.uint32) if high is None else high
+    for index in range(columns.shape[1]):
+        value = (value << np.uint32(8)) | columns[:, index]
+    return value
+
+
+def lines(path: Path) -> Iterator[str]:
+    """Yield the map's lines: IPv4 networks, then IPv6 ones."""
+    with maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT) as reader:
+        tree = Tree(path, reader)
+        v4 = tree.descend("0" * 96) if tree.version == 6 else 0
+        yield from _family(reader, list(tree.walk(v4, 0, 0, width=32, skip=-1)) if v4 < tree.nodes else [], 32)
+        if tree.version == 6:
+            top = tree.descend("001")
+            # 6to4 and Teredo networks lead back into the IPv4 tree: they are skipped.
+            walked = tree.walk(top, _V6_GLOBAL_DEPTH, 1 << 61, width=_V6_DEPTH, skip=v4) if top < tree.nodes else ()
+            yield from _family(reader, list(walked), _V6_DEPTH)
+
+
+def _family(reader: maxminddb.Reader, levels: list[Leaves], width: int) -> Iterator[str]:
+    names, coded = _codes(reader, levels, width)
+    for depth, prefixes, codes in sorted(_merged(coded, width), key=lambda level: level[0]):
+        if width == _V6_DEPTH and depth > _V6_LONGEST:
+            continue
+        for prefix, code in zip(prefixes.tolist(), codes.tolist(), strict=True):
+            yield f"{_address(prefix, width)}/{depth} {names[code]}\n"
+
+
+def _codes(
+    reader: maxminddb.Reader, levels: list[Leaves], width: int
+) -> tuple[list[str], list[tuple[int, _Prefixes, _Codes]]]:
+    # Each distinct record is decoded once, by an address that leads to it.
+    if not levels:
+        return [""], []
+    records = np.concatenate([level.records for level in levels])
+    prefixes = np.concatenate([level.prefixes for level in levels])
+    distinct, first, inverse = np.unique(records, return_index=True, return_inverse=True)
+    names, numbers = [""], {"": 0}
+    table = np.zeros(len(distinct), dtype=np.int32)
+    for index, prefix in enumerate(prefixes[first].tolist()):
+        name = _country(reader.get(_address(prefix, width)))
+        if name not in numbers:
+            numbers[name] = len(names)
+            names.append(name)
+        table[index] = numbers[name]
+    codes = table[inverse]
+    ends = np.cumsum([len(level.records) for level in levels])[:-1]
+    return names, [
+        (level.depth, level.prefixes, part) for level, part in zip(levels, np.split(codes, ends), strict=True)
+    ]
+
+
+def _merged(levels: list[tuple[int, _Prefixes, _Codes]], width: int) -> Iterator[tuple[int, _Prefixes, _Codes]]:
+    """Join sibling networks of one country into their parent, from the longest prefixes up; drop those without a country."""
+    pending = {depth: (prefixes[codes > 0], codes[codes > 0]) for depth, prefixes, codes in levels}
+    nothing = (np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int32))
+    for depth in range(width, 0, -1):
+        prefixes, codes = pending.get(depth, nothing)
+        order = np.argsort(prefixes)
+        prefixes, codes = prefixes[order], codes[order]
+        bit = np.uint64(1 << (width - depth))
+        joins = np.zeros(len(prefixes), dtype=bool)  # at the left sibling of each pair that joins
+        joins[:-1] = ((prefixes[:-1] | bit) == prefixes[1:]) & ((prefixes[:-1] & bit) == 0) & (codes[:-1] == codes[1:])
+        above = pending.get(depth - 1, nothing)
+        pending[depth - 1] = (np.concatenate([above[0], prefixes[joins]]), np.concatenate([above[1], codes[joins]]))
+        alone = ~joins
+        alone[1:] &= ~joins[:-1]
+        yield depth, prefixes[alone], codes[alone]
+
+
+def _country(record: object) -> str:
+    if not isinstance(record, dict):
+        return ""
+    country = record.get("country")
+    code = country.get("iso_code") if isinstance(country, dict) else None
+    return code if isinstance(code, str) and len(code) == 2 and code.isascii() and code.isalpha() else ""
+
+
+def _address(prefix: int, width: int) -> str:
+    if width == 32:
+        return socket.inet_ntop(socket.AF_INET, prefix.to_bytes(4, "big"))
+    return socket.inet_ntop(socket.AF_INET6, prefix.to_bytes(8, "big") + bytes(8))
+
+
+def build(database: Path, out: Path) -> None:
+    """Write the map to *out*, once: processes that ask at the same time wait for the first and find its file."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if out.exists():
+            return
+        temporary = out.with_suffix(".tmp")
+        with temporary.open("w", encoding="ascii") as file:
+            file.writelines(lines(database))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(out)
+
+
+if __name__ == "__main__":
+    os.nice(10)
+    build(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,183 @@
+"""Runs HAProxy: starts it from what is on disk, starts it again when it ends, and keeps disk and process in step."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from nearhop import children, engines, log
+from node.haproxy import render
+from node.haproxy.runtime import Counters, IngressError, Runtime
+from node.plan.records import Route
+
+_READY_WITHIN_S = 5.0
+_RESTART_DELAY_S = 0.1
+_RESTART_DELAY_MAX_S = 1.0
+_logger = log.get(__name__)
+
+
+class AddressInUse(IngressError):
+    """Another process listens where the ingress should."""
+
+
+class Ingress:
+    """HAProxy and its maps. Maps are written to disk first, so that a restart at any moment starts from the newest."""
+
+    def __init__(self, settings: render.Ingress) -> None:
+        self._settings = settings
+        self.paths = render.paths(settings)
+        self._runtime = Runtime(Path(self.paths.stats_socket))
+        self._process: asyncio.subprocess.Process | None = None
+        self._reasons: dict[int, str] = {}
+        self._lock = asyncio.Lock()  # held while HAProxy starts: under it the process is either ready or dead
+        self._stopping = asyncio.Event()
+        self.restarts = 0
+
+    @property
+    def ready(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self, routes: Mapping[str, Route]) -> None:
+        """Write everything and start HAProxy. Raises AddressInUse, or IngressError with what HAProxy says about its configuration."""
+        for address in self._settings.listen:
+            _check_free(address)
+        _write(self.paths.config, render.config(self._settings))
+        _write(self.paths.hosts, render.hosts_map(routes))
+        _write(self.paths.reasons, "")
+        _ensure(self.paths.countries)
+        async with self._lock:
+            await self._spawn()
+
+    async def supervise(self) -> None:
+        """Start HAProxy again whenever it ends, until stop() or until cancelled; HAProxy has ended when this has."""
+        delay = _RESTART_DELAY_S
+        try:
+            while not self._stopping.is_set():
+                if self._process is not None:
+                    status = await self._process.wait()
+                    if self._stopping.is_set():
+                        return
+                    _logger.error("HAProxy ended; starting it again", status=status)
+                try:
+                    async with self._lock:
+                        await self._spawn()
+                except IngressError as error:
+                    _logger.warning("HAProxy does not start", error=str(error))
+                    self._process = None
+                    await asyncio.sleep(delay)
+                    delay = min(2 * delay, _RESTART_DELAY_MAX_S)
+                else:
+                    self.restarts += 1
+                    delay = _RESTART_DELAY_S
+        finally:
+            if self._process is not None:
+                await children.stop(self._process, grace_s=0)
+
+    async def stop(self, grace_s: float) -> None:
+        """Stop listening at once, let requests in flight finish for *grace_s* seconds, then end HAProxy."""
+        self._stopping.set()
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.send_signal(signal.SIGUSR1)  # HAProxy's soft stop
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._process.wait()
+        await children.stop(self._process, grace_s=1.0)
+
+    async def set_routes(self, routes: Mapping[str, Route]) -> None:
+        """Switch every hostname at once. Raises IngressError when HAProxy runs and did not take them over."""
+        async with self._lock:
+            text = render.hosts_map(routes)
+            _write(self.paths.hosts, text)
+            if self.ready:
+                await self._runtime.replace_map(self.paths.hosts, text)
+
+    async def set_reason(self, slot: int, reason: str | None) -> None:
+        """Say on the slot's error pages why its sandbox ended; None forgets it. Raises IngressError."""
+        async with self._lock:
+            if reason is not None:
+                self._reasons[slot] = reason
+            elif self._reasons.pop(slot, None) is None:
+                return
+            _write(self.paths.reasons, render.reasons_map(self._reasons))
+            if not self.ready:
+                return
+            if reason is None:
+                await self._runtime.ask(f"del map {self.paths.reasons} {render.slot_name(slot)}")
+            else:
+                await self._runtime.set_entry(self.paths.reasons, render.slot_name(slot), reason)
+
+    def link_countries(self, source: Path) -> None:
+        """Let HAProxy's next start use the country map *source*."""
+        link = Path(self.paths.countries)
+        fresh = link.with_suffix(".tmp")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(source)
+        fresh.replace(link)
+
+    async def load_countries(self, source: Path) -> None:
+        """Use the country map *source* from now on. Raises IngressError."""
+        self.link_countries(source)
+        text = await asyncio.to_thread(source.read_text, encoding="ascii")
+        if self.ready:
+            await self._runtime.replace_map(self.paths.countries, text)
+
+    async def counters(self, slots: Iterable[int]) -> dict[int, Counters]:
+        """Return what HAProxy has counted for *slots*; nothing while it is not there to be asked."""
+        if not self.ready:
+            return {}
+        with contextlib.suppress(IngressError):  # it may end at any moment; supervise() reports that
+            return await self._runtime.counters(slots)
+        return {}
+
+    async def connections(self, slot: int) -> int:
+        """Return the number of connections to the slot's socket; none while HAProxy does not run. Raises IngressError."""
+        return await self._runtime.connections(slot) if self.ready else 0
+
+    async def _spawn(self) -> None:
+        engine = engines.find("haproxy")
+        _remove(self.paths.stats_socket)
+        self._process = await children.spawn(
+            [engine.path, "-db", "-q", "-f", self.paths.config], stdin=asyncio.subprocess.DEVNULL
+        )
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _READY_WITHIN_S
+        while loop.time() < deadline:
+            if self._process.returncode is not None:
+                raise IngressError(f"HAProxy ended with status {self._process.returncode} while it was starting")
+            with contextlib.suppress(IngressError):
+                await self._runtime.ask("show version")
+                return
+            await asyncio.sleep(0.01)
+        await children.stop(self._process, grace_s=0)
+        raise IngressError(f"HAProxy was not ready within {_READY_WITHIN_S:g} s")
+
+
+def _write(path: str, text: str) -> None:
+    temporary = Path(f"{path}.tmp")
+    temporary.write_text(text, encoding="ascii")
+    temporary.replace(path)
+
+
+def _ensure(path: str) -> None:
+    if not Path(path).exists():
+        _write(path, "")
+
+
+def _remove(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
+
+
+def _check_free(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError as error:
+            raise AddressInUse(f"cannot listen on {address}: {os.strerror(error.errno or 0)}") from error

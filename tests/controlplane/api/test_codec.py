@@ -1,0 +1,116 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.api import codec
+from controlplane.model import (
+    Deployment,
+    EndedDeployment,
+    Function,
+    NodeProgress,
+    NodeReport,
+    Phase,
+    PlacementState,
+    PlacementStatus,
+    Progress,
+    SandboxStatus,
+    Share,
+    Verdict,
+    Witness,
+)
+from nearhop.v1 import deployments_pb2, node_control_pb2, nodes_pb2
+
+counts = st.integers(0, 2**32 - 1)
+amounts = st.floats(0, 1e9)
+reports = st.builds(
+    NodeReport,
+    node=st.just("tokyo-1"),
+    instance=st.just("i"),
+    snapshot_revision=counts,
+    placements=st.tuples(
+        st.builds(
+            PlacementStatus, st.text(max_size=9), counts, st.sampled_from(PlacementState), counts, st.text(max_size=9)
+        )
+    ),
+    sandboxes=st.tuples(
+        st.builds(
+            SandboxStatus,
+            st.text(max_size=9),
+            counts,
+            st.text(max_size=9),
+            counts,
+            amounts,
+            counts,
+            counts,
+            st.text(max_size=9),
+        )
+    ),
+    load_1m=amounts,
+    cpus=counts,
+    memory_available_bytes=counts,
+    isolation=st.text(max_size=9),
+    deno_version=st.text(max_size=9),
+    haproxy_version=st.text(max_size=9),
+    ingress_ready=st.booleans(),
+    reported_at=st.just(5.0),
+)
+
+
+@given(reports)
+def test_a_report_survives_the_round_trip(report: NodeReport) -> None:
+    assert codec.read_report(codec.report(report), node="tokyo-1", instance="i", now=5.0) == report
+
+
+@given(st.binary(max_size=100))
+def test_numbers_that_are_none_are_cut(data: bytes) -> None:
+    message = node_control_pb2.NodeReport(load_1m=math.inf)
+    message.sandboxes.add(cpu_s=math.nan)
+    message.placements.add(state=77, error="e" * 5000)  # type: ignore[arg-type]  # of a newer agent
+    report = codec.read_report(message, node="n", instance="i", now=0.0)
+    assert (report.load_1m, report.sandboxes[0].cpu_s) == (0.0, 0.0)
+    assert (report.placements[0].state, len(report.placements[0].error)) == (PlacementState.PENDING, 2000)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_witness_survives_the_round_trip_in_its_own_name(verdict: Verdict) -> None:
+    witness = Witness("r1", "tokyo-1", verdict, "why", 3.25, 0.5)
+    assert codec.read_witness(codec.witness(witness), "r1") == witness
+    assert codec.read_witness(codec.witness(witness), "r2").router == "r2"
+    assert codec.read_witness(nodes_pb2.Witness(), "r1").verdict is Verdict.UNKNOWN
+
+
+@given(st.floats(0, 4e9))
+def test_times_keep_their_microseconds(seconds: float) -> None:
+    assert abs(codec.seconds(codec.timestamp(seconds)) - seconds) <= 1e-6
+
+
+DEPLOYMENT = Deployment(
+    "f", 2, (Share(2, 90), Share(3, 10)), (Share(1, 100),), Phase.COMPLETE, "done", 1.0, "r", 2.0,
+    nodes=(NodeProgress("a", "tokyo", Progress.REFUSED, "why"),),
+)  # fmt: skip
+
+
+def test_a_deployment_is_told_as_it_is_or_as_it_goes() -> None:
+    message = codec.deployment(DEPLOYMENT)
+    assert (message.phase, message.reason, message.ended_at.seconds) == (message.PHASE_COMPLETE, "done", 2)
+    assert (message.nodes[0].state, message.nodes[0].error) == (deployments_pb2.NodeProgress.STATE_REFUSED, "why")
+    now = codec.deployment(DEPLOYMENT, reason="going", nodes=[NodeProgress("b", "london", Progress.PENDING)])
+    assert (now.reason, now.nodes[0].node) == ("going", "b")
+
+
+def test_an_earlier_deployment_is_told_as_it_ended() -> None:
+    message = codec.ended_deployment("f", EndedDeployment(1, (Share(1, 100),), (), Phase.FAILED, "why", 1.0, 2.0))
+    assert (message.function, message.generation, message.phase, message.reason) == (
+        "f",
+        1,
+        message.PHASE_FAILED,
+        "why",
+    )
+
+
+def test_the_active_version_is_the_one_with_the_greatest_share() -> None:
+    function = Function("f", ("f.example.org",), 1.0, "r")
+    assert codec.function(function, DEPLOYMENT).active_version == 2
+    assert codec.function(function, None).active_version == 0

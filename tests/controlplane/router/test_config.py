@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from controlplane.router.config import Endpoint, load
+from nearhop.errors import InvalidInput
+
+GOOD = """
+id = "r1"
+control_planes = ["127.0.0.1:7400", "cp.example.org:7400"]
+dns_listen = ["127.0.0.1:7453", "[::1]:7453"]
+http_listen = "127.0.0.1:7454"
+zone = "nearhop.test"
+state_dir = "/var/lib/nearhop"
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    file = path / "router.toml"
+    file.write_text(text)
+    return file
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    config = load(write(tmp_path, GOOD + "[probe]\ntimeout_s = 0.2\n"))
+    assert config.dns_endpoints() == (Endpoint("127.0.0.1", 7453), Endpoint("::1", 7453))
+    assert [str(endpoint) for endpoint in config.dns_endpoints()] == ["127.0.0.1:7453", "[::1]:7453"]
+    assert (config.probe.timeout_s, config.probe.interval_s, config.geoip_database) == (0.2, 0.5, "")
+
+
+@pytest.mark.parametrize(("line", "field"), [
+    ('id = "R 1"', "id"), ('zone = "a..b"', "zone"), (f'zone = "{".".join(["x" * 60] * 3)}"', "zone"), ("dns_listen = []", "dns_listen"),
+    ("control_planes = []", "control_planes"), ('dns_listen = ["localhost:53"]', "dns_listen"), ('dns_listen = ["::1:53"]', "dns_listen"),
+    ('http_listen = "127.0.0.1"', "http_listen"), ('http_listen = "127.0.0.1:65536"', "http_listen"),
+    ('http_listen = "127.0.0.1:x"', "http_listen"), ('control_planes = [":7400"]', "control_planes"), ('log_level = "loud"', "log_level"),
+    ("probe.interval_s = 0", "probe.interval_s"), ("probe.timeout_s = 61", "probe.timeout_s"), ("probe.failures_down = 0", "probe.failures_down"),
+    ("probe.successes_up = 101", "probe.successes_up"), ("zoen = 1", "zoen"), ("probe.interval = 1", "probe.interval"),
+])  # fmt: skip
+def test_a_wrong_value_is_named(tmp_path: Path, line: str, field: str) -> None:
+    key = line.partition(" ")[0]
+    kept = "\n".join(good for good in GOOD.splitlines() if not good.startswith(f"{key} "))
+    with pytest.raises(InvalidInput) as caught:
+        load(write(tmp_path, f"{kept}\n{line}\n"))
+    assert [violation.field for violation in caught.value.violations] == [field]
+
+
+def test_all_faults_are_told_together(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        load(write(tmp_path, GOOD.replace('"r1"', '"R"').replace('"nearhop.test"', '""')))
+    assert {violation.field for violation in caught.value.violations} == {"id", "zone"}

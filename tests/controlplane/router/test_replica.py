@@ -1,0 +1,269 @@
+"""The replica against a real gRPC server that speaks RouterControl."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from grpc import aio
+
+from controlplane.model import FleetView, Verdict, Witness
+from controlplane.router import replica as module
+from controlplane.router.replica import Identity, Replica
+from controlplane.router.spool import Spool
+from nearhop.tasks import cancel
+from nearhop.v1 import common_pb2, nodes_pb2
+from nearhop.v1 import router_control_pb2 as pb
+from nearhop.v1 import router_control_pb2_grpc as rpc
+
+ZONE = "edge.example.org"
+ADDRESS = "127.53.4.1"
+
+
+class ControlPlane(rpc.RouterControlServicer):
+    """Sends what offer() is given and keeps what routers say."""
+
+    def __init__(self) -> None:
+        self.said: list[pb.RouterMessage] = []
+        self.newest: pb.RoutingView | None = None
+        self.offered = asyncio.Condition()
+        self._server: aio.Server | None = None
+
+    async def start(self, port: int = 0) -> int:
+        self._server = aio.server()
+        rpc.add_RouterControlServicer_to_server(self, self._server)
+        bound = self._server.add_insecure_port(f"{ADDRESS}:{port}")
+        await self._server.start()
+        return bound
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        await self._server.stop(None)
+
+    async def offer(self, view: pb.RoutingView) -> None:
+        async with self.offered:
+            self.newest = view
+            self.offered.notify_all()
+
+    async def Sync(self, request_iterator: object, context: object) -> AsyncIterator[pb.RoutingView]:  # type: ignore[override]  # noqa: N802
+        sent: pb.RoutingView | None = None
+
+        async def listen() -> None:
+            async for message in request_iterator:  # type: ignore[attr-defined]
+                self.said.append(message)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(listen())
+            while True:
+                async with self.offered:
+                    while self.newest is sent:
+                        await self.offered.wait()
+                    sent = self.newest
+                assert sent is not None
+                yield sent
+
+    @property
+    def hellos(self) -> list[pb.RouterHello]:
+        return [message.hello for message in self.said if message.HasField("hello")]
+
+    @property
+    def reports(self) -> list[pb.RouterReport]:
+        return [message.report for message in self.said if message.HasField("report")]
+
+
+def routing_view(epoch: int, *nodes: str, zone: str = ZONE) -> pb.RoutingView:
+    return pb.RoutingView(
+        epoch=epoch,
+        zone=zone,
+        nodes=[
+            pb.RoutedNode(
+                id=name,
+                region="r",
+                location=common_pb2.Location(),
+                ingress=common_pb2.Ingress(ipv4=["192.0.2.1"], port=80),
+            )
+            for name in nodes
+        ],
+    )
+
+
+class Follower:
+    """A replica with its spool and what it took over."""
+
+    def __init__(self, state: Path, *ports: int) -> None:
+        self.taken: list[FleetView] = []
+        self.verdict = Verdict.UP
+        self.spool = Spool(state)
+        self.replica = Replica(
+            Identity("r1", "127.0.0.1:53", "127.0.0.1:80", ZONE),
+            [f"{ADDRESS}:{port}" for port in ports],
+            self.spool,
+            take_over=self.taken.append,
+            witnesses=lambda: [Witness("r1", "a", self.verdict, "why", 12.5, 0.25)],
+            rng=random.Random(1),
+        )
+
+    @property
+    def epochs(self) -> list[int]:
+        return [view.epoch for view in self.taken]
+
+
+async def eventually(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not check():
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(follower: Follower) -> AsyncIterator[Follower]:
+    follower.replica.start_from_spool()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(follower.replica.run())
+        try:
+            yield follower
+        finally:
+            await cancel(task)
+
+
+@pytest.fixture
+async def plane() -> AsyncIterator[ControlPlane]:
+    made = ControlPlane()
+    yield made
+    if made._server is not None:
+        await made.stop()
+
+
+async def test_a_view_is_taken_over_spooled_and_reported_on(
+    plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_INTERVAL_S", 60.0)  # what is reported here is a change
+    port = await plane.start()
+    await plane.offer(routing_view(3, "a"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: any(report.epoch == 3 for report in plane.reports))
+        assert follower.epochs == [3]
+        await eventually(follower.spool.path.exists)
+        hello = plane.hellos[0]
+        assert (hello.router, hello.dns, hello.http, hello.epoch) == ("r1", "127.0.0.1:53", "127.0.0.1:80", 0)
+        (witness,) = plane.reports[0].verdicts
+        assert (witness.router, witness.node, witness.verdict, witness.reason, witness.rtt_s) == (
+            "r1",
+            "a",
+            nodes_pb2.Witness.VERDICT_UP,
+            "why",
+            0.25,
+        )
+        assert witness.since.ToNanoseconds() == 12_500_000_000
+        follower.verdict = Verdict.DOWN
+        follower.replica.report_soon()
+        await eventually(lambda: plane.reports[-1].verdicts[0].verdict == nodes_pb2.Witness.VERDICT_DOWN)
+
+
+async def test_reports_come_at_every_interval(
+    plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_INTERVAL_S", 0.05)
+    port = await plane.start()
+    async with running(Follower(tmp_path, port)):
+        await eventually(lambda: len(plane.reports) > 5)
+
+
+async def test_f5_f26_a_restart_without_a_control_plane_answers_from_the_spool(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(3, "a"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(follower.spool.path.exists)
+    await plane.stop()
+    async with running(Follower(tmp_path, port)) as again:
+        assert again.epochs == [3]
+        await plane.start(port)
+        await plane.offer(routing_view(4, "a"))
+        await eventually(lambda: again.epochs == [3, 4])
+        assert plane.hellos[-1].epoch == 3
+
+
+async def test_it_goes_round_the_endpoints(plane: ControlPlane, tmp_path: Path) -> None:
+    other = ControlPlane()
+    closed = await other.start()
+    await other.stop()
+    port = await plane.start()
+    await plane.offer(routing_view(3, "a"))
+    async with running(Follower(tmp_path, closed, port)) as follower:
+        await eventually(lambda: follower.epochs == [3])
+        assert follower.replica.connected
+        await plane.stop()
+        await eventually(lambda: not follower.replica.connected)
+        await plane.start(port)
+        await plane.offer(routing_view(4, "a"))
+        await eventually(lambda: follower.epochs == [3, 4])
+
+
+@pytest.mark.parametrize("bad", [
+    pytest.param(routing_view(4, "a"), id="older epoch"),
+    pytest.param(routing_view(9), id="no node where there was one"),
+    pytest.param(routing_view(9, "a", zone="other.example"), id="another zone"),
+    pytest.param(routing_view(9, "NOT A NAME"), id="poison"),
+])  # fmt: skip
+async def test_f9_a_bad_view_is_refused_and_the_last_good_one_stays(
+    plane: ControlPlane, tmp_path: Path, bad: pb.RoutingView
+) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(5, "a"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: follower.epochs == [5])
+        await plane.offer(bad)
+        await eventually(lambda: follower.replica.refused_views == 1)
+        await plane.offer(routing_view(10, "a", "b"))
+        await eventually(lambda: follower.epochs == [5, 10])
+        await eventually(lambda: (view := follower.spool.read()) is not None and view.epoch == 10)
+
+
+async def test_the_same_epoch_again_changes_nothing(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(5, "a"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: follower.epochs == [5])
+        await plane.offer(routing_view(5, "a"))
+        await plane.offer(routing_view(6, "a"))
+        await eventually(lambda: follower.epochs == [5, 6])
+
+
+async def test_a_full_disk_does_not_keep_a_view_back(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    follower = Follower(tmp_path, port)
+    follower.spool.path.with_suffix(".partial").mkdir()  # so that nothing can be written there
+    await plane.offer(routing_view(5, "a"))
+    async with running(follower):
+        await eventually(lambda: follower.replica.spool_errors == 1)
+        assert follower.epochs == [5]
+
+
+async def test_a_spooled_view_of_another_zone_is_not_used(tmp_path: Path) -> None:
+    follower = Follower(tmp_path, 1)
+    follower.spool.write(routing_view(5, "a", zone="other.example"))
+    follower.replica.start_from_spool()
+    assert follower.taken == []
+
+
+async def test_an_error_of_our_own_is_survived(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(5, "a"))
+    follower = Follower(tmp_path, port)
+    taken = follower.taken
+
+    class Once(list[FleetView]):
+        def __call__(self, view: FleetView) -> None:
+            self.append(view)
+            if len(self) == 1:
+                raise RuntimeError("the first view is too much")
+
+    follower.replica._take_over = once = Once()
+    async with running(follower):
+        await plane.offer(routing_view(6, "a"))
+        await eventually(lambda: [view.epoch for view in once][-1:] == [6])
+        assert follower.replica.errors == 1
+    assert taken == []

@@ -1,0 +1,15 @@
+import ipaddress
+
+import pytest
+
+from controlplane.steering import ClientLocation, unlocated
+
+
+@pytest.mark.parametrize(("network", "length"), [("192.0.2.0/24", 24), ("2001:db8::/32", 32), ("0.0.0.0/0", 0)])
+def test_prefix_length_is_that_of_the_network(network: str, length: int) -> None:
+    assert ClientLocation("192.0.2.1", network, "none").prefix_length == length
+
+
+def test_without_a_database_a_client_is_its_resolvers_view_of_it() -> None:
+    assert unlocated(ipaddress.ip_address("198.51.100.77")).network == "198.51.100.0/24"
+    assert unlocated(ipaddress.ip_address("2001:db8:1:2ff::1")).network == "2001:db8:1:200::/56"

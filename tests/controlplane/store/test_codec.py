@@ -1,0 +1,84 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.model import Bundle, Deployment, Function, Location, Node, NodeReport, Version
+from controlplane.store import codec
+from controlplane.store.errors import CodecError
+from controlplane.store.keys import Kind
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+for primitive, strategy in ((float, finite), (str, st.text(max_size=8))):
+    st.register_type_strategy(primitive, strategy)
+records = st.one_of(*(st.from_type(kind) for kind in (Function, Version, Bundle, Deployment, Node, NodeReport)))
+
+
+@given(records)
+def test_a_record_survives_the_round_trip(record: Any) -> None:
+    assert codec.decode(type(record), codec.encode(record)) == record
+
+
+def test_every_kind_of_record_has_a_type_and_a_schema() -> None:
+    assert set(codec.TYPES) == set(Kind)
+    assert set(codec.TYPES.values()) == set(codec._SCHEMAS)
+
+
+FUNCTION = Function("hello", ("hello.example.org",), 1.0, "r")
+
+
+def test_fields_of_a_newer_writer_are_ignored() -> None:
+    envelope = json.loads(codec.encode(FUNCTION))
+    envelope["record"]["color"] = "blue"
+    envelope["more"] = 1
+    assert codec.decode(Function, json.dumps(envelope).encode()) == FUNCTION
+
+
+def test_fields_that_an_older_writer_did_not_know_take_their_default() -> None:
+    envelope = json.loads(codec.encode(FUNCTION))
+    del envelope["record"]["limits"]
+    assert codec.decode(Function, json.dumps(envelope).encode()) == FUNCTION
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"3",
+        b"null",
+        b"{}",
+        b'{"schema":"function/1"}',
+        b'{"schema":"function/2","record":{}}',
+        b'{"schema":"node/1","record":{}}',
+        b'{"schema":"function/1","record":{}}',
+        b'{"schema":"function/1","record":null}',
+        b'{"schema":"function/1","record":{"name":1,"hostnames":[],"created_at":"x","request_id":""}}',
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_not_the_record_is_refused(value: bytes) -> None:
+    with pytest.raises(CodecError):
+        codec.decode(Function, value)
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_are_read_or_refused(value: bytes) -> None:
+    with pytest.raises(CodecError):
+        codec.decode(Function, value)
+
+
+def test_a_number_that_json_does_not_have_is_never_written() -> None:
+    node = Node("a", "r", "", Location(float("nan"), 0.0), ingress=codec.decode(Node, _node()).ingress)
+    with pytest.raises(ValueError, match="JSON"):
+        codec.encode(node)
+
+
+def _node() -> bytes:
+    return (
+        b'{"schema":"node/1","record":{"id":"a","region":"r","site":"","location":{"latitude":1,"longitude":2},'
+        b'"ingress":{"port":80}}}'
+    )

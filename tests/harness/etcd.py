@@ -1,0 +1,109 @@
+"""A real etcd process for tests: `async with Etcd(folder) as etcd`, on free ports of loopback."""
+
+import asyncio
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import grpc
+import psutil
+from etcd3aio.errors import EtcdError
+from etcd3aio.kv import KVService
+
+from nearhop import children, engines
+
+
+class Etcd:
+    """One etcd member. Its data and its ports stay across kill() or stop() and start()."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._client, self._peer = free_port(), free_port()
+        self._process: asyncio.subprocess.Process | None = None
+        self.endpoint = f"127.0.0.1:{self._client}"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+        if error is not None:
+            sys.stderr.write(self._log.read_text(errors="replace")[-4000:])
+
+    async def start(self, *, within: float = 20.0) -> None:
+        """Start etcd and wait until it answers."""
+        client, peer = f"http://{self.endpoint}", f"http://127.0.0.1:{self._peer}"
+        with self._log.open("ab") as log:
+            self._process = await children.spawn(
+                [
+                    engines.find("etcd").path,
+                    "--name", "test",
+                    "--data-dir", self._folder / "data",
+                    "--listen-client-urls", client,
+                    "--advertise-client-urls", client,
+                    "--listen-peer-urls", peer,
+                    "--initial-advertise-peer-urls", peer,
+                    "--initial-cluster", f"test={peer}",
+                    "--unsafe-no-fsync",
+                    "--logger", "zap",
+                ],
+                stdout=log,
+                stderr=log,
+            )  # fmt: skip
+        async with asyncio.timeout(within):
+            while not await self._answers():
+                await asyncio.sleep(0.02)
+
+    async def kill(self) -> None:
+        """End etcd with SIGKILL."""
+        if self._process is not None:
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._process.wait()
+
+    async def stop(self) -> None:
+        """End etcd with SIGTERM, continuing it first if it is paused."""
+        if self._process is not None and self._process.returncode is None:
+            self.resume()
+            await children.stop(self._process, grace_s=5)
+
+    async def pause(self) -> None:
+        """Stop etcd's clock: it keeps its connections and answers nobody."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        while psutil.Process(self._process.pid).status() != psutil.STATUS_STOPPED:
+            await asyncio.sleep(0.001)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "etcd.log"
+
+    async def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.returncode is not None:
+            raise RuntimeError(f"etcd ended with {self._process.returncode}: {self._log.read_text()[-2000:]}")
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(self.endpoint, options=options) as channel:
+            try:
+                await KVService(channel, max_attempts=1).get("ready", timeout=0.5)
+            except (EtcdError, TimeoutError):
+                return False
+        return True
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

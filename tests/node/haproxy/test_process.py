@@ -1,0 +1,170 @@
+"""The ingress with a real HAProxy and a real listener on a slot's socket."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+from pathlib import Path
+
+import httpx
+import pytest
+
+from node.haproxy import render
+from node.haproxy.process import AddressInUse, Ingress
+from node.plan.records import Route
+
+ADDRESS = f"127.31.{os.getpid() % 200 + 20}.1:7481"
+ROUTES = {"a.example.org": Route("a", 3, 0, 700), "cold.example.org": Route("cold", 1, None, 700)}
+
+
+def settings(path: Path, address: str = ADDRESS) -> render.Ingress:
+    return render.Ingress("tokyo-1", "tokyo", (address,), 2, str(path), str(path), (ip_network("127.0.0.0/8"),))
+
+
+@pytest.fixture
+async def ingress(tmp_path: Path) -> AsyncIterator[Ingress]:
+    ingress = Ingress(settings(tmp_path))
+    await ingress.start(ROUTES)
+    yield ingress
+    await ingress.stop(0)
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer each request with its head; /die breaks the connection, /hang never answers."""
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"GET /die"):
+                break
+            if head.startswith(b"GET /hang"):
+                await asyncio.sleep(30)
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nx-nearhop-node: forged\r\ncontent-length: %d\r\n\r\n%b" % (len(head), head)
+            )
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[None]:
+    server = await asyncio.start_unix_server(echo, tmp_path / "s000.sock")
+    yield
+    server.close()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f"http://{ADDRESS}", timeout=5) as client:
+        yield client
+
+
+def content(path: str) -> str:
+    return Path(path).read_text()
+
+
+async def ask(client: httpx.AsyncClient, path: str = "/", **headers: str) -> httpx.Response:
+    return await client.get(
+        path, headers={"host": "a.example.org"} | {k.replace("_", "-"): v for k, v in headers.items()}
+    )
+
+
+async def test_a_sandbox_sees_our_headers_and_no_forged_ones(
+    ingress: Ingress, sandbox: None, client: httpx.AsyncClient
+) -> None:
+    answer = await ask(
+        client,
+        x_nearhop_country="DE",
+        x_nearhop_evil="1",
+        x_forwarded_for="203.0.113.9, 127.0.0.2",
+        x_real_ip="1.1.1.1",
+    )
+    seen = dict(line.split(": ", 1) for line in answer.text.lower().splitlines()[1:] if line)
+    assert seen["x-nearhop-country"] == "xx"
+    assert "x-nearhop-evil" not in seen
+    assert (seen["x-real-ip"], seen["x-forwarded-for"]) == ("203.0.113.9", "203.0.113.9")
+    assert (seen["x-nearhop-function"], seen["x-nearhop-version"], seen["x-nearhop-region"]) == ("a", "3", "tokyo")
+    assert answer.headers.get_list("x-nearhop-node") == ["tokyo-1"]
+    assert answer.headers["x-request-id"] == seen["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "client_address"),
+    [
+        ("203.0.113.9, junk", "127.0.0.1"),
+        ("203.0.113.9, 198.51.100.7", "198.51.100.7"),
+        ("127.0.0.9", "127.0.0.9"),
+        ("", "127.0.0.1"),
+    ],
+)
+async def test_x_forwarded_for_is_believed_from_the_right(
+    ingress: Ingress, sandbox: None, client: httpx.AsyncClient, forwarded: str, client_address: str
+) -> None:
+    assert f"x-real-ip: {client_address}\r\n" in (await ask(client, x_forwarded_for=forwarded)).text
+
+
+async def test_pages_of_the_platform_name_their_reason(
+    ingress: Ingress, sandbox: None, client: httpx.AsyncClient
+) -> None:
+    async def page(path: str = "/", **headers: str) -> tuple[int, str, str]:
+        answer = await ask(client, path, accept="application/json", **headers)
+        return answer.status_code, answer.headers["x-nearhop-reason"], answer.json()["reason"]
+
+    assert await page(host="nobody.example.org") == (404, "no_such_host", "no_such_host")
+    assert await page(host="cold.example.org") == (503, "no_sandbox", "no_sandbox")
+    assert await page(host="a_b") == (400, "bad_host", "bad_host")
+    assert await page("/hang") == (504, "exceeded_wall", "exceeded_wall")
+    await ask(client)  # so that the next request goes over a kept connection
+    assert await page("/die") == (502, "sandbox_ended", "sandbox_ended")
+    await ingress.set_reason(0, "exceeded_cpu")
+    await ask(client)
+    assert await page("/die") == (502, "exceeded_cpu", "exceeded_cpu")
+    await ingress.set_reason(0, None)
+    assert await page("/die") == (502, "sandbox_ended", "sandbox_ended")
+    plain = await client.get("/", headers={"host": "cold.example.org"})
+    assert plain.headers["retry-after"] == "1"
+    assert plain.text == "no_sandbox: The function has no sandbox at the moment.\n"
+
+
+async def test_counts_what_finished_and_what_is_in_flight(
+    ingress: Ingress, sandbox: None, client: httpx.AsyncClient
+) -> None:
+    for _ in range(3):
+        await ask(client)
+    counted = (await ingress.counters([0, 1]))[0]
+    assert (counted.finished, counted.in_flight) == (3, 0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask(client, "/hang"))
+        deadline = asyncio.get_running_loop().time() + 2
+        while (await ingress.counters([0]))[0].in_flight != 1:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.01)
+
+
+async def test_switches_all_hosts_at_once_and_for_the_next_start(
+    ingress: Ingress, sandbox: None, client: httpx.AsyncClient
+) -> None:
+    await ingress.set_routes({"new.example.org": Route("new", 9, 0, 700)})
+    assert (await ask(client)).status_code == 404
+    assert (await ask(client, host="new.example.org")).headers["x-nearhop-version"] == "9"
+    assert content(ingress.paths.hosts) == "new.example.org s000|new|9|700\n"
+
+
+async def test_countries_are_loaded_while_it_runs(
+    ingress: Ingress, sandbox: None, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    source = tmp_path / "countries.cache"
+    source.write_text("".join(f"10.{a}.{b}.0/24 DE\n" for a in range(8) for b in range(256)) + "203.0.113.0/24 JP\n")
+    await ingress.load_countries(source)
+    assert "x-nearhop-country: JP\r\n" in (await ask(client, x_forwarded_for="203.0.113.9")).text
+    assert "x-nearhop-country: DE\r\n" in (await ask(client, x_forwarded_for="10.7.255.1")).text
+    assert content(ingress.paths.countries) == source.read_text()
+
+
+async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
+    host, _, _ = ADDRESS.partition(":")
+    with socket.create_server((host, 7482)), pytest.raises(AddressInUse, match=f"{host}:7482"):
+        await Ingress(settings(tmp_path, f"{host}:7482")).start({})

@@ -1,0 +1,53 @@
+"""The whole configuration against a golden file, HAProxy's own check of it, and the rules seen from outside."""
+
+import subprocess
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from nearhop import engines
+from node.haproxy import render
+from node.plan.records import Route
+
+GOLDEN = Path(__file__).with_name("golden") / "haproxy.cfg"
+INGRESS = render.Ingress(
+    node="tokyo-1",
+    region="tokyo",
+    listen=("192.0.2.1:80", "[2001:db8::1]:80"),
+    slots=2,
+    run_dir="/run/nearhop",
+    map_dir="/var/lib/nearhop/haproxy",
+    trusted_proxies=(ip_network("198.51.100.0/24"), ip_network("2001:db8:1::/48")),
+)
+
+
+def test_the_configuration_is_the_golden_one() -> None:
+    assert render.config(INGRESS) == GOLDEN.read_text()
+
+
+@pytest.mark.parametrize("trusted", [(), INGRESS.trusted_proxies])
+def test_haproxy_accepts_it(tmp_path: Path, trusted: tuple[render.Network, ...]) -> None:
+    ingress = replace(INGRESS, run_dir=str(tmp_path), map_dir=str(tmp_path), trusted_proxies=trusted, slots=64)
+    paths = render.paths(ingress)
+    Path(paths.config).write_text(render.config(ingress))
+    Path(paths.hosts).write_text(render.hosts_map({"a.example.org": Route("a", 1, None, 1000)}))
+    Path(paths.reasons).write_text(render.reasons_map({3: "exceeded_cpu"}))
+    Path(paths.countries).write_text("192.0.2.0/24 JP\n2001:db8::/32 GB\n")
+    checked = subprocess.run(
+        [engines.find("haproxy").path, "-c", "-f", paths.config],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "WARNING" not in checked.stderr
+
+
+def test_maps() -> None:
+    routes = {"b.example.org": Route("b", 2, 7, 1500), "a.example.org": Route("a", 0, None, 1000)}
+    assert render.hosts_map(routes) == "a.example.org none|a|0|1000\nb.example.org s007|b|2|1500\n"
+    assert render.reasons_map({4: "exceeded_cpu"}) == "s004 exceeded_cpu\n"
+    assert render.hosts_map({}) == ""

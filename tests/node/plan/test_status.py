@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+from node.plan.records import (
+    Dialect,
+    FetchFailure,
+    Limits,
+    Observed,
+    Placement,
+    Refusal,
+    Route,
+    SandboxSpec,
+    SandboxView,
+    Snapshot,
+    Version,
+)
+from node.plan.status import PlacementStatus, Progress, statuses
+
+VERSION = Version(2, "b" * 64, 1, Dialect.DENO)
+PLACEMENT = Placement("a", 5, ("a.example.org",), Limits(), VERSION)
+SPEC = SandboxSpec("a", VERSION, Limits())
+ROUTED = {"a.example.org": Route("a", 2, 0, 1000)}
+
+
+def status(observed: Observed, placement: Placement = PLACEMENT) -> PlacementStatus:
+    [found] = statuses(Snapshot(placements=(placement,)), observed)
+    return found
+
+
+def sandbox(*, ready: bool = True, retiring: bool = False) -> tuple[SandboxView, ...]:
+    return (SandboxView(0, SPEC, ready, retiring),)
+
+
+def test_active_once_the_version_is_routed() -> None:
+    assert status(Observed(sandboxes=sandbox())).progress is Progress.PENDING
+    assert status(Observed(sandboxes=sandbox(), routes=ROUTED)) == PlacementStatus("a", 5, Progress.ACTIVE, 2)
+
+
+def test_a_function_without_hostnames_is_active_when_it_is_ready() -> None:
+    assert status(Observed(sandboxes=sandbox()), replace(PLACEMENT, hostnames=())).progress is Progress.ACTIVE
+
+
+def test_nothing_asked_for_is_active() -> None:
+    assert status(Observed(), replace(PLACEMENT, version=None)).progress is Progress.ACTIVE
+
+
+def test_a_problem_and_a_refusal_are_refused_with_their_text() -> None:
+    assert status(Observed(), replace(PLACEMENT, problem="no")) == PlacementStatus("a", 5, Progress.REFUSED, 0, "no")
+    old = {"a.example.org": Route("a", 1, 3, 1000)}
+    refused = status(Observed(refusals={"a": Refusal(5, "threw")}, routes=old))
+    assert refused == PlacementStatus("a", 5, Progress.REFUSED, 1, "threw")
+    assert status(Observed(refusals={"a": Refusal(4, "threw")})).progress is Progress.PENDING
+
+
+def test_what_stands_in_the_way_is_said() -> None:
+    failed = Observed(fetch_failures={VERSION.digest: FetchFailure("No space left on device", 9.0)})
+    assert status(failed) == PlacementStatus("a", 5, Progress.PENDING, 0, "No space left on device")
+    assert "no slot is free" in status(Observed(bundles=frozenset({VERSION.digest}))).error
+    waiting = Observed(bundles=frozenset({VERSION.digest}), sandboxes=sandbox(ready=False))
+    assert status(waiting).error == ""
