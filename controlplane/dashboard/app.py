@@ -23,7 +23,8 @@ from controlplane.dashboard.shield import Shield
 from controlplane.dashboard.views import Views
 
 STATIC = Path(__file__).with_name("static")
-PAGES = ("/map", "/functions", "/functions/{name}", "/nodes", "/nodes/{name}", "/events")
+# A name may be anything that a control plane sends, slashes included.
+PAGES = ("/map", "/functions", "/functions/{name:path}", "/nodes", "/nodes/{name:path}", "/events")
 
 
 class _Files(StaticFiles):
@@ -63,11 +64,11 @@ def create(config: Config, stop: asyncio.Event) -> Starlette:
             Route("/api/fleet", views.fleet),
             Route("/api/events", views.events),
             Route("/api/explain", views.explain),
-            Route("/api/functions/{name}", views.function),
-            Route("/api/functions/{name}/rollback", views.rollback, methods=["POST"]),
-            Route("/api/nodes/{name}", views.node),
-            Route("/api/nodes/{name}/drain", views.drain, methods=["POST"]),
-            Route("/api/nodes/{name}/uncordon", views.uncordon, methods=["POST"]),
+            Route("/api/functions/{name:path}/rollback", views.rollback, methods=["POST"]),
+            Route("/api/functions/{name:path}", views.function),
+            Route("/api/nodes/{name:path}/drain", views.drain, methods=["POST"]),
+            Route("/api/nodes/{name:path}/uncordon", views.uncordon, methods=["POST"]),
+            Route("/api/nodes/{name:path}", views.node),
             Mount("/static", _Files(directory=STATIC)),
         ],
         middleware=[Middleware(Shield, hostnames=config.hostnames), Middleware(GZipMiddleware, minimum_size=1024)],

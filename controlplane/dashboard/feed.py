@@ -25,6 +25,7 @@ LINGER_S = 30.0  # a page that reloads finds its feed warm
 SUBSCRIBERS_MAX = 64
 _MAILBOX_MAX = 64  # messages; a page further behind gets the whole state instead
 _WAKE_PAUSE_S = 0.1  # a burst of events is read once
+_BUSY_SHARE = 0.025  # of a core for reading: a great fleet is read less often; its events still wake the reading
 _NOT_OFFERED_PAUSE_S = 30.0
 
 State = Literal["connecting", "connected", "unreachable", "refused"]
@@ -96,6 +97,7 @@ class Feed:
         self.idle_since = None
         try:
             await self._first.wait()
+            box.messages.clear()  # the whole state holds them
             yield _encode("state", self._whole())
             while not self._closed:
                 await box.ready.wait()
@@ -113,11 +115,12 @@ class Feed:
 
     async def _read(self) -> None:
         while True:
-            started = time.monotonic()
+            started, busy = time.monotonic(), time.process_time()
             await self._read_once()
             self._first.set()
+            interval_s = max(self._interval_s, (time.process_time() - busy) / _BUSY_SHARE)
             try:
-                async with asyncio.timeout(max(0.0, self._interval_s - (time.monotonic() - started))):
+                async with asyncio.timeout(max(0.0, interval_s - (time.monotonic() - started))):
                     await self._wake.wait()
                 await asyncio.sleep(_WAKE_PAUSE_S)
             except TimeoutError:

@@ -3,20 +3,25 @@
 Pure. A node's report is looked through only when it differs from the one before: most of the work is on the few that changed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from controlplane.dashboard import render
 from controlplane.dashboard.render import Json
-from nearhop.v1 import functions_pb2, nodes_pb2, routing_pb2
+from nearhop.v1 import functions_pb2, node_control_pb2, nodes_pb2, routing_pb2
+
+_ACTIVE = node_control_pb2.PlacementStatus.STATE_ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What one node's report says of each function: the version that serves, the state of the wanted one, sandboxes, finished requests."""
+    """What one node's report says of each function: the version that serves, the wanted one's state where it is not active, sandboxes, finished
+    requests."""
 
     active: Mapping[str, int]
-    state: Mapping[str, str]
+    waiting: Mapping[str, str]
     sandboxes: Mapping[str, int]
     requests: Mapping[str, int]
     reported_at: float
@@ -50,9 +55,10 @@ def fold(
             continue
         digests[name] = _digest(message, before.digests.get(name))
         views[name] = _node_view(message, digests[name])
+    totals = _totals(digests.values())
     return Fleet(
         nodes=views,
-        functions={message.name: _function_view(message, digests) for message in functions},
+        functions={message.name: _function_view(message, totals) for message in functions},
         routers=[render.router(message) for message in routers],
         messages=messages,
         digests=digests,
@@ -73,16 +79,13 @@ def patch(before: Fleet, after: Fleet) -> Json:
 
 
 def _digest(message: nodes_pb2.Node, before: Digest | None) -> Digest:
-    active: dict[str, int] = {}
-    state: dict[str, str] = {}
-    for placement in message.report.placements:
-        active[placement.function] = placement.active_version
-        state[placement.function] = render.placement_state(placement)
+    placements = message.report.placements
     sandboxes: dict[str, int] = {}
     requests: dict[str, int] = {}
     for sandbox in message.report.sandboxes:
-        sandboxes[sandbox.function] = sandboxes.get(sandbox.function, 0) + 1
-        requests[sandbox.function] = requests.get(sandbox.function, 0) + sandbox.requests
+        name = sandbox.function
+        sandboxes[name] = sandboxes.get(name, 0) + 1
+        requests[name] = requests.get(name, 0) + sandbox.requests
     reported_at = render.seconds(message.last_seen_at) or 0.0
     if before is None or not message.connected:
         rates: Mapping[str, float] = {}  # what a lost node served last is no rate of now
@@ -90,7 +93,14 @@ def _digest(message: nodes_pb2.Node, before: Digest | None) -> Digest:
         rates = before.rates  # the same report with another verdict on it
     else:
         rates = _rates(requests, reported_at, before)
-    return Digest(active, state, sandboxes, requests, reported_at, rates)
+    return Digest(
+        active={item.function: item.active_version for item in placements},
+        waiting={item.function: render.placement_state(item) for item in placements if item.state != _ACTIVE},
+        sandboxes=sandboxes,
+        requests=requests,
+        reported_at=reported_at,
+        rates=rates,
+    )
 
 
 def _rates(requests: Mapping[str, int], reported_at: float, before: Digest) -> dict[str, float]:
@@ -104,7 +114,7 @@ def _rates(requests: Mapping[str, int], reported_at: float, before: Digest) -> d
 
 
 def _node_view(message: nodes_pb2.Node, digest: Digest) -> Json:
-    states = list(digest.state.values())
+    states = list(digest.waiting.values())
     return {
         **render.node(message),
         "functions": sum(1 for version in digest.active.values() if version),
@@ -115,25 +125,39 @@ def _node_view(message: nodes_pb2.Node, digest: Digest) -> Json:
     }
 
 
-def _function_view(message: functions_pb2.Function, digests: Mapping[str, Digest]) -> Json:
+@dataclass(slots=True)
+class _Totals:
+    """Sums over all nodes, by function."""
+
+    active: Counter[tuple[str, int]]  # nodes by (function, version)
+    anything: Counter[str]  # nodes that serve any version
+    waiting: Counter[tuple[str, str]]
+    sandboxes: Counter[str]
+    rates: Counter[str]
+
+
+def _totals(digests: Collection[Digest]) -> _Totals:
+    active = Counter(chain.from_iterable(digest.active.items() for digest in digests))
+    totals = _Totals(active, Counter(), Counter(), Counter(), Counter())
+    for (name, version), nodes in active.items():
+        if version:
+            totals.anything[name] += nodes
+    for digest in digests:
+        totals.waiting.update(digest.waiting.items())
+        totals.sandboxes.update(digest.sandboxes)
+        totals.rates.update(digest.rates)  # type: ignore[arg-type]  # a Counter adds floats as well
+    return totals
+
+
+def _function_view(message: functions_pb2.Function, totals: _Totals) -> Json:
     name, wanted = message.name, message.active_version
-    serving = other = sandboxes = 0
-    rate = 0.0
-    states = {"pending": 0, "refused": 0}
-    for digest in digests.values():
-        active = digest.active.get(name, 0)
-        serving += active == wanted != 0
-        other += active not in {0, wanted}
-        state = digest.state.get(name)
-        if state in states:
-            states[state] += 1
-        sandboxes += digest.sandboxes.get(name, 0)
-        rate += digest.rates.get(name, 0.0)
+    serving = totals.active[name, wanted] if wanted else 0
     return {
         **render.function(message),
-        **states,
+        "pending": totals.waiting[name, "pending"],
+        "refused": totals.waiting[name, "refused"],
         "serving": serving,
-        "other": other,
-        "sandboxes": sandboxes,
-        "requests_per_s": round(rate, 1),
+        "other": totals.anything[name] - serving,
+        "sandboxes": totals.sandboxes[name],
+        "requests_per_s": round(totals.rates[name], 1),
     }

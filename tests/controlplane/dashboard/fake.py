@@ -342,7 +342,7 @@ class _Deployments(deployments_pb2_grpc.DeploymentsServicer):
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         yield deployment
-        await task
+        await asyncio.shield(task)  # a client that goes away does not stop it
         yield deployment
 
     async def _switch(self, deployment: deployments_pb2.Deployment, wanted: int) -> None:
@@ -426,7 +426,8 @@ class _Events(events_pb2_grpc.EventsServicer):
         return events_pb2.ListEventsResponse(events=matching[:limit], more=len(matching) > limit)
 
     async def WatchEvents(self, request: events_pb2.WatchEventsRequest, context: Any) -> AsyncIterator[Any]:
-        after = request.after_id or (self._fake.log[-1].id if self._fake.log else 0)
+        newest = self._fake.log[-1].id if self._fake.log else 0
+        after = request.after_id if request.HasField("after_id") else newest
         while True:
             seen = len(self._fake.log)
             for event in [event for event in self._fake.log if event.id > after]:

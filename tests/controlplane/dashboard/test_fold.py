@@ -83,7 +83,7 @@ def test_nothing_changed_is_an_empty_patch_and_no_work() -> None:
 def test_a_patch_holds_what_changed_and_what_went() -> None:
     router = routing_pb2.Router(id="r1", epoch=1)
     first = fold(Fleet(), [a_node("a"), a_node("b"), a_node("c")], [a_function()], [router])
-    second = fold(first, [a_node("a"), a_node("b", version=2)], [], [])
+    second = fold(first, [a_node("a"), a_node("b", state=PENDING)], [], [])
     changes = patch(first, second)
     assert [node["id"] for node in changes["nodes"]] == ["b"]
     assert changes["gone_nodes"] == ["c"]

@@ -16,7 +16,7 @@ from tests.harness.eventually import eventually
 
 async def test_every_view_has_a_url_that_serves_the_page(page: Page) -> None:
     for path in PAGES:
-        reply = await page.http.get(path.replace("{name}", "hello"))
+        reply = await page.http.get(path.replace("{name:path}", "hello"))
         assert reply.status_code == 200
         assert '<script type="module" src="/static/app.js">' in reply.text
     assert (await page.http.get("/")).headers["location"] == "/map"
