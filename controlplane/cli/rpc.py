@@ -32,8 +32,6 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 )
-# What gRPC itself says when there is nobody at the other end; a server's own UNAVAILABLE has other words.
-_NOBODY = ("failed to connect", "connections to all backends", "DNS resolution failed", "Socket closed", "recvmsg:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def explain(error: grpc.aio.AioRpcError, endpoint: str) -> Failure:
     details = error.details() or "it gave no reason"
     reasons = tuple(_violations(error))
     match error.code():
-        case grpc.StatusCode.UNAVAILABLE if any(words in details for words in _NOBODY):
+        case grpc.StatusCode.UNAVAILABLE if _status_details(error) is None:
             return Failure(
                 f"the control plane at {endpoint} cannot be reached",
                 do="Is it running? `nearhop status` tells of the cluster on this machine, `nearhop up` starts one",
@@ -108,9 +106,14 @@ def explain(error: grpc.aio.AioRpcError, endpoint: str) -> Failure:
             return Failure(f"{details.rstrip('.')} ({code.name})", reasons=reasons)
 
 
-def _violations(error: grpc.aio.AioRpcError) -> list[str]:
+def _status_details(error: grpc.aio.AioRpcError) -> bytes | None:
+    """Return the google.rpc.Status that a control plane sends with each refusal; None when gRPC itself made the error."""
     # The stubs know no iteration of aio's Metadata, which is a mapping of several values for a key.
-    details = cast("Mapping[str, bytes]", error.trailing_metadata()).get(_DETAILS)
+    return cast("Mapping[str, bytes]", error.trailing_metadata()).get(_DETAILS)
+
+
+def _violations(error: grpc.aio.AioRpcError) -> list[str]:
+    details = _status_details(error)
     return [] if details is None else _bad_request(details)
 
 

@@ -21,8 +21,8 @@ from nearhop.v1 import nodes_pb2
 
 # Generous: a machine with few cores starts everything at once.
 _READY_S = 90.0
-# A node's first start on a machine computes its country map in the background meanwhile.
-_TOUR_S = 40.0
+# Nodes compute their country map in the background after their first start on a machine; it is worth a wait, but not a long one.
+_TOUR_S = 20.0
 # The parts of a killed `up` end with it, but not in the same instant.
 _PORTS_S = 3.0
 

@@ -10,7 +10,7 @@ import maxminddb
 from nearhop import children
 from nearhop.errors import NearhopError
 
-_FORMAT = 1  # of the map's text; a new one makes new files
+_FORMAT = 3  # of the map's text; a new one makes new files
 
 
 class CountryMapError(NearhopError):

@@ -1,4 +1,4 @@
-"""Builds the country map: every network of a City database with its ISO country, equal neighbours merged, one "prefix code" a line.
+"""Builds the country map: the networks of a City database with their ISO countries, as few as longest-prefix matching allows.
 
 Run as a process of its own (`python -m node.haproxy.country_build DATABASE OUT`), because it computes for seconds. Iterating the networks one
 by one would take ten times as long: the search tree is walked level by level with numpy, and each distinct record is read once.
@@ -21,9 +21,9 @@ _Prefixes = npt.NDArray[np.uint64]
 _Codes = npt.NDArray[np.int32]
 
 _V6_DEPTH = 64  # networks longer than /64 belong to one site; they keep no country of their own
-_V6_LONGEST = (
-    32  # what is left after merging and is longer is left out: allocations are /32 and shorter, and memory is finite
-)
+_V6_LONGEST = 40  # memory is finite: what is longer gets a country of its /40
+_CANDIDATES = 4  # countries that are kept for a network whose parts differ
+_UNKNOWN = 0  # the code of addresses without a country
 _V6_GLOBAL_DEPTH = 3  # 2000::/3, the only global unicast space (RFC 4291 section 2.4)
 
 
@@ -104,9 +104,8 @@ def lines(path: Path) -> Iterator[str]:
 
 def _family(reader: maxminddb.Reader, levels: list[Leaves], width: int) -> Iterator[str]:
     names, coded = _codes(reader, levels, width)
-    for depth, prefixes, codes in sorted(_merged(coded, width), key=lambda level: level[0]):
-        if width == _V6_DEPTH and depth > _V6_LONGEST:
-            continue
+    longest = _V6_LONGEST if width == _V6_DEPTH else width
+    for depth, prefixes, codes in _spread(_gather(list(_merged(coded, width)), width), longest, width):
         for prefix, code in zip(prefixes.tolist(), codes.tolist(), strict=True):
             yield f"{_address(prefix, width)}/{depth} {names[code]}\n"
 
@@ -116,11 +115,11 @@ def _codes(
 ) -> tuple[list[str], list[tuple[int, _Prefixes, _Codes]]]:
     # Each distinct record is decoded once, by an address that leads to it.
     if not levels:
-        return [""], []
+        return ["XX"], []
     records = np.concatenate([level.records for level in levels])
     prefixes = np.concatenate([level.prefixes for level in levels])
     distinct, first, inverse = np.unique(records, return_index=True, return_inverse=True)
-    names, numbers = [""], {"": 0}
+    names, numbers = ["XX"], {"": _UNKNOWN}
     table = np.zeros(len(distinct), dtype=np.int32)
     for index, prefix in enumerate(prefixes[first].tolist()):
         name = _country(reader.get(_address(prefix, width)))
@@ -151,6 +150,83 @@ def _merged(levels: list[tuple[int, _Prefixes, _Codes]], width: int) -> Iterator
         alone = ~joins
         alone[1:] &= ~joins[:-1]
         yield depth, prefixes[alone], codes[alone]
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """The networks of one length, sorted: for each the countries that it may be given, most of them unused (-1)."""
+
+    prefixes: _Prefixes
+    candidates: npt.NDArray[np.int32]
+
+
+def _gather(levels: list[tuple[int, _Prefixes, _Codes]], width: int) -> list[_Level]:
+    """Climb from the longest prefixes to the root: a parent may have what both its halves may have, else what either may have.
+
+    The first of the two passes of R. Draves et al., "Constructing Optimal IP Routing Tables" (INFOCOM 1999).
+    """
+    leaves = {depth: (prefixes, _sets(codes)) for depth, prefixes, codes in levels}
+    nothing = (np.zeros(0, dtype=np.uint64), np.zeros((0, _CANDIDATES), dtype=np.int32))
+    climbed = nothing
+    found: list[_Level] = []
+    for depth in range(width, -1, -1):
+        own = leaves.get(depth, nothing)
+        prefixes, candidates = np.concatenate([own[0], climbed[0]]), np.concatenate([own[1], climbed[1]])
+        level = (
+            _paired(prefixes, candidates, np.uint64(1 << (width - depth))) if depth else _Level(prefixes, candidates)
+        )
+        found.append(level)
+        if depth == 0:
+            break
+        climbed = level.prefixes[::2], _joined(level.candidates[::2], level.candidates[1::2])
+    return found[::-1]
+
+
+def _sets(codes: _Codes) -> npt.NDArray[np.int32]:
+    sets = np.full((len(codes), _CANDIDATES), -1, dtype=np.int32)
+    sets[:, 0] = codes
+    return sets
+
+
+def _paired(prefixes: _Prefixes, candidates: npt.NDArray[np.int32], bit: np.uint64) -> _Level:
+    # Every network gets its sibling; one that the database does not have is unknown.
+    missing = np.setdiff1d(prefixes ^ bit, prefixes)
+    prefixes = np.concatenate([prefixes, missing])
+    candidates = np.concatenate([candidates, _sets(np.full(len(missing), _UNKNOWN, dtype=np.int32))])
+    order = np.argsort(prefixes)
+    return _Level(prefixes[order], candidates[order])
+
+
+def _joined(left: npt.NDArray[np.int32], right: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    joined = left.copy()
+    differ = (left != right).any(axis=1)
+    joined[differ] = _joined_sets(left[differ], right[differ])
+    return joined
+
+
+def _joined_sets(left: npt.NDArray[np.int32], right: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    in_both = (left[:, :, None] == right[:, None, :]).any(axis=2) & (left >= 0)
+    both = np.where(in_both, left, -1)
+    either = np.concatenate([left, np.where((right[:, :, None] == left[:, None, :]).any(axis=2), -1, right)], axis=1)
+    apart = ~in_both.any(axis=1)
+    wide = np.where(apart[:, None], either, np.concatenate([both, np.full_like(both, -1)], axis=1))
+    order = np.argsort(wide < 0, axis=1, kind="stable")  # used places first, in their order
+    return np.take_along_axis(wide, order, axis=1)[:, :_CANDIDATES]
+
+
+def _spread(levels: list[_Level], longest: int, width: int) -> Iterator[tuple[int, _Prefixes, _Codes]]:
+    """Descend from the root: a network keeps what it inherits when it may, else it is given a country and a line. The second pass."""
+    above = np.zeros(1, dtype=np.uint64)
+    given = np.full(1, _UNKNOWN, dtype=np.int32)
+    for depth in range(1, longest + 1):  # the root itself gets no line: what nothing is known of is unknown
+        level = levels[depth]
+        if not len(level.prefixes):
+            return
+        bit = np.uint64(1 << (width - depth))
+        inherited = given[np.searchsorted(above, level.prefixes & ~bit)]
+        keeps = (level.candidates == inherited[:, None]).any(axis=1)
+        above, given = level.prefixes, np.where(keeps, inherited, level.candidates[:, 0])
+        yield depth, level.prefixes[~keeps], given[~keeps]
 
 
 def _country(record: object) -> str:

@@ -175,7 +175,7 @@ async def test_without_control_plane_and_etcd_clients_notice_nothing(cluster: Cl
         await cluster.control_plane.kill()
         ran = await cluster.deploy_source("hello", hello("two"))
         assert ran.status == 4
-        assert "unreachable" in ran.stderr.lower() or "unavailable" in ran.stderr.lower()
+        assert "cannot be reached" in ran.stderr
 
         await cluster.control_plane.start()
         await cluster.all_connected()
@@ -210,5 +210,10 @@ async def test_without_control_plane_and_etcd_clients_notice_nothing(cluster: Cl
     await cluster.control_plane.start()
     await cluster.all_connected(within=30)
     assert (await cluster.deploy_source("hello", hello("two"))).status == 0
-    for region in REGIONS:
-        assert (await cluster.fetch("hello", CLIENTS[region])).text == f"two from {region}"
+
+    async def converged() -> bool:
+        # A node whose agent is still coming back does not hold a deploy up: it catches up.
+        texts = [(await cluster.fetch("hello", CLIENTS[region])).text for region in REGIONS]
+        return texts == [f"two from {region}" for region in REGIONS]
+
+    await eventually(converged, within=20.0, reason="a node does not catch up")

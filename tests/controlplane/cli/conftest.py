@@ -76,7 +76,10 @@ class Fleet:
 
 async def _check(fleet: Fleet, context: Any) -> None:
     if fleet.down:
-        await context.abort(grpc.StatusCode.UNAVAILABLE, "the store does not answer")
+        # As every refusal of a control plane, with a google.rpc.Status: gRPC's own UNAVAILABLE has none.
+        status = status_pb2.Status(code=code_pb2.UNAVAILABLE, message="the store does not answer")
+        details = (("grpc-status-details-bin", status.SerializeToString()),)
+        await context.abort(grpc.StatusCode.UNAVAILABLE, status.message, trailing_metadata=details)
 
 
 async def _missing(context: Any, what: str) -> None:

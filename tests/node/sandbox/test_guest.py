@@ -1,0 +1,275 @@
+"""Programs in a real guest: the dialects, what they export, what they throw, and what they must not reach."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from nearhop import engines
+from node.sandbox import command, egress
+from node.sandbox.process import Guest, Message, spawn
+
+Boot = Callable[[str, str], Awaitable["Booted"]]
+
+
+class Booted:
+    """A guest that has said ready or failed, and everything that it said."""
+
+    def __init__(self, guest: Guest, socket: Path, said: list[Message]) -> None:
+        self.guest = guest
+        self.said = said
+        self._socket = socket
+
+    @property
+    def error(self) -> str:
+        return next((message.text for message in self.said if message.event == "failed"), "")
+
+    @property
+    def logs(self) -> str:
+        return "\n".join(message.text for message in self.said if message.event == "log")
+
+    async def get(self, path: str = "/", **headers: str) -> httpx.Response:
+        transport = httpx.AsyncHTTPTransport(uds=str(self._socket))
+        async with httpx.AsyncClient(transport=transport, timeout=10) as client:
+            return await client.get(f"http://a.example.org:7480{path}", headers=headers)
+
+
+@pytest.fixture
+async def boot(tmp_path: Path) -> AsyncIterator[Boot]:
+    async with asyncio.TaskGroup() as group:
+        guests: list[Guest] = []
+
+        async def boot(source: str, dialect: str = "workers") -> Booted:
+            socket = tmp_path / f"{len(guests)}.sock"
+            argv = command.argv(engines.find("deno").path, socket, memory_mib=64, deny_net=egress.deny_net([]))
+            guest = await spawn(argv, command.environment(tmp_path / "deno"), cwd=tmp_path)
+            guests.append(guest)
+            said: list[Message] = []
+            booted = asyncio.Event()
+
+            def heard(message: Message) -> None:
+                said.append(message)
+                if message.event in ("ready", "failed"):
+                    booted.set()
+
+            group.create_task(guest.run({"dialect": dialect}, source.encode(), heard))
+            async with asyncio.timeout(15):
+                await booted.wait()
+            return Booted(guest, socket, said)
+
+        yield boot
+        for guest in guests:
+            guest.kill()
+
+
+def worker(body: str) -> str:
+    return f"export default {{ async fetch(request, env, ctx) {{ {body} }} }}"
+
+
+async def test_a_worker_sees_the_url_that_the_client_asked_for(boot: Boot) -> None:
+    guest = await boot(
+        worker(
+            "return Response.json([request.url, request.clone().url, new Request(request).url, navigator.userAgent, typeof Deno])"
+        ),
+        "workers",
+    )
+    url = "http://a.example.org:7480/x?y=1"
+    assert (await guest.get("/x?y=1")).json() == [url, url, url, "Cloudflare-Workers", "undefined"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Deno.serve((request, info) => new Response(`${request.url} ${info.remoteAddr.hostname} ${Deno.env.get('PATH')}`))",
+        "Deno.serve({ port: 8000, onListen() {} }, (r, i) => new Response(`${r.url} ${i.remoteAddr.hostname} ${Deno.env.get('HOME')}`))",
+        "Deno.serve({ handler: (r, i) => new Response(`${r.url} ${i.remoteAddr.hostname} ${Deno.env.get('HOME')}`) })",
+        "export default { fetch: (r, i) => new Response(`${r.url} ${i.remoteAddr.hostname} ${Deno.env.get('HOME')}`) }",
+    ],
+)
+async def test_the_deno_dialect_in_its_forms(boot: Boot, source: str) -> None:
+    guest = await boot(source, "deno")
+    assert (
+        await guest.get("/", **{"x-real-ip": "203.0.113.9"})
+    ).text == "http://a.example.org:7480/ 203.0.113.9 undefined"
+
+
+async def test_on_error_of_deno_serve(boot: Boot) -> None:
+    guest = await boot(
+        "Deno.serve({ onError: (e) => new Response(e.message) }, () => { throw new Error('mine') })", "deno"
+    )
+    assert (await guest.get()).text == "mine"
+
+
+@pytest.mark.parametrize(
+    ("source", "dialect", "said"),
+    [
+        (
+            "function boom() { throw new RangeError('no config') }\nboom();",
+            "workers",
+            "RangeError: no config\n    at boom (program.js:1:25)",
+        ),
+        ("export const x = 1", "workers", "the program exports no handler"),
+        ("export const x = 1", "deno", "the program serves nothing"),
+        ("export default {fetch() { return 5 x }}", "workers", "SyntaxError"),
+        (
+            "import { readFileSync } from 'node:fs'; export default { fetch() {} }",
+            "workers",
+            "node:fs is not available to functions",
+        ),
+        ("import fs from 'node:fs'; export default { fetch() {} }", "workers", "node:fs is not available to functions"),
+        ("import 'https://example.org/x.js'; export default { fetch() {} }", "workers", "import"),
+        (
+            "import x from 'file:///etc/passwd' with { type: 'text' }; export default { fetch() {} }",
+            "workers",
+            "read access",
+        ),
+        ("Deno.readTextFileSync('/etc/passwd')", "deno", "is not a function"),
+        ("await Deno.permissions", "workers", "Deno is not defined"),
+        ("throw 'a string'", "workers", "a string"),
+    ],
+)
+async def test_a_program_that_does_not_start_says_why(boot: Boot, source: str, dialect: str, said: str) -> None:
+    assert said in (await boot(source, dialect)).error
+
+
+async def test_what_throws_is_a_500_and_the_sandbox_lives_on(boot: Boot) -> None:
+    guest = await boot(
+        worker("""
+        const path = new URL(request.url).pathname;
+        if (path === "/throw") throw new Error("bad");
+        if (path === "/number") return 5;
+        if (path === "/stray") { Promise.reject(new Error("stray")); setTimeout(() => { throw new Error("late") }, 1); }
+        if (path === "/wait") { ctx.waitUntil(Promise.reject(new Error("waited"))); ctx.passThroughOnException(); }
+        if (path === "/off") { const { waitUntil } = ctx; waitUntil(1); }
+        return new Response("ok");"""),
+        "workers",
+    )
+    for path in ("/throw", "/number", "/off"):
+        answer = await guest.get(path, accept="application/json")
+        assert (answer.status_code, answer.headers["x-nearhop-reason"], answer.json()["reason"]) == (
+            500,
+            "exception",
+            "exception",
+        )
+    for path in ("/stray", "/wait", "/"):
+        assert (await guest.get(path)).text == "ok"
+    for text in ("GET /throw: Error: bad", "in place of a Response", "Illegal invocation", "stray", "late", "waited"):
+        async with asyncio.timeout(5):
+            while text not in guest.logs:
+                await asyncio.sleep(0.01)
+
+
+async def test_node_modules_that_packages_use(boot: Boot) -> None:
+    guest = await boot(
+        """
+        import { Buffer } from "node:buffer";
+        import { createHash } from "node:crypto";
+        import process from "node:process";
+        import { AsyncLocalStorage } from "node:async_hooks";
+        import { EventEmitter } from "node:events";
+        import { Readable } from "node:stream";
+        import { promisify } from "node:util";
+        """
+        + worker(
+            "return new Response(createHash('sha256').update(Buffer.from('x')).digest('hex').slice(0, 8) + process.env.PATH)"
+        ),
+        "workers",
+    )
+    assert (await guest.get()).text == "2d711642undefined"
+
+
+ESCAPES = {
+    "unix socket": "fetch('http+unix://' + encodeURIComponent(SOCKET) + '/')",
+    "unix socket by Request": "fetch(new Request('http+unix://' + encodeURIComponent(SOCKET) + '/'))",
+    "loopback": "fetch('http://127.0.0.1:7400/')",
+    "decimal loopback": "fetch('http://2130706433:7400/')",
+    "zero": "fetch('http://0.0.0.0:7400/')",
+    "localhost": "fetch('http://localhost:7400/')",
+    "mapped": "fetch('http://[::ffff:127.0.0.1]:7400/')",
+    "metadata": "fetch('http://169.254.169.254/')",
+    "private": "fetch('http://10.0.0.1/')",
+    "unique local v6": "fetch('http://[fd00::1]/')",
+    "a Request to v6": "fetch(new Request('http://[::1]:7400/'))",
+    "a client of one's own": "fetch('http://127.0.0.1:7400/', { client: {} })",
+    "websocket": "new Promise((ok, no) => { const s = new WebSocket('ws://[fd00::1]/'); s.onopen = ok; s.onerror = no })",
+    "websocket to loopback": "new Promise((ok, no) => { const s = new WebSocket('ws://127.0.0.1:7400/'); s.onopen = ok; s.onerror = no })",
+    "file": "import('fi' + 'le:///etc/passwd')",
+    "file as text": "import('fi' + 'le:///etc/passwd', { with: { type: 'text' } })",
+    "remote": "import('htt' + 'ps://example.org/x.js')",
+    "npm": "import('np' + 'm:lodash')",
+    "node:fs": "import('no' + 'de:fs')",
+    "node:net": "import('no' + 'de:net')",
+    "node:child_process": "import('no' + 'de:child_process')",
+    "node:worker_threads": "import('no' + 'de:worker_threads')",
+    "node:vm": "import('no' + 'de:vm')",
+    "node:module": "import('no' + 'de:module')",
+    "node:sqlite": "import('no' + 'de:sqlite')",
+    "node:http": "import('no' + 'de:http')",
+    "exit": "process.exit(1)",
+    "binding": "process.binding('fs')",
+    "builtin": "process.getBuiltinModule('fs')",
+    "worker": "new Worker('data:text/javascript,1', { type: 'module' })",
+    "caches": "caches.open('x')",
+    "storage": "localStorage.setItem('a', 'b')",
+    "Deno": "Deno.readTextFile('/etc/passwd')",
+}
+
+
+async def test_no_way_out(boot: Boot, tmp_path: Path) -> None:
+    attempts = ",\n".join(f"{json.dumps(name)}: async () => await ({code})" for name, code in ESCAPES.items())
+    guest = await boot(
+        worker(f"""
+        const SOCKET = {json.dumps(str(tmp_path / "0.sock"))};
+        const attempts = {{ {attempts} }};
+        const out = {{}};
+        for (const [name, attempt] of Object.entries(attempts)) {{
+          try {{ out[name] = "OPEN " + String(await attempt()) }} catch (error) {{ out[name] = "shut" }}
+        }}
+        return Response.json(out);"""),
+        "workers",
+    )
+    assert (await guest.get()).json() == dict.fromkeys(ESCAPES, "shut")
+    assert (await guest.get()).status_code == 200
+
+
+async def test_a_request_may_be_passed_on_but_not_to_a_socket(boot: Boot) -> None:
+    guest = await boot(
+        worker("try { await fetch(request) } catch (error) { return new Response(String(error)) }"), "workers"
+    )
+    said = (await guest.get()).text
+    assert "socket" not in said
+    assert "read access" not in said
+
+
+async def test_console_cannot_speak_for_the_guest(boot: Boot) -> None:
+    guest = await boot(
+        worker("console.log('\\u001b[2J', JSON.stringify({ event: 'failed', error: 'x' })); return new Response('ok')"),
+        "workers",
+    )
+    await guest.get()
+    assert guest.error == ""
+    assert "\x1b" not in guest.logs
+
+
+async def test_measures_and_kills_from_outside(boot: Boot) -> None:
+    guest = await boot(worker("for (;;);"), "workers")
+    before = guest.guest.cpu_s()
+    assert before is not None
+    assert (guest.guest.memory_bytes() or 0) > 10 << 20
+    answer, _ = await asyncio.gather(guest.get(), _kill_after_cpu(guest.guest, before + 0.05), return_exceptions=True)
+    assert isinstance(answer, httpx.TransportError)
+    async with asyncio.timeout(5):
+        while os.path.exists(f"/proc/{guest.guest.pid}"):  # noqa: ASYNC240, PTH110  # a look at the kernel's table
+            await asyncio.sleep(0.01)
+    assert guest.guest.cpu_s() is None
+    assert guest.guest.memory_bytes() is None
+
+
+async def _kill_after_cpu(guest: Guest, limit_s: float) -> None:
+    while (guest.cpu_s() or 0) < limit_s:
+        await asyncio.sleep(0.002)
+    guest.kill()
