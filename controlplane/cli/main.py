@@ -34,7 +34,7 @@ app.add_typer(functions.app, name="functions")
 app.add_typer(versions.app, name="versions")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(route.app, name="route")
-for role in (roles.controlplane, roles.router, roles.node):
+for role in (roles.controlplane, roles.router, roles.node, roles.dashboard):
     app.command(rich_help_panel="One part of a cluster")(role)
 
 

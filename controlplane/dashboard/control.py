@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # generated, without stubs
 from grpc_status import rpc_status
 
 from nearhop.errors import NearhopError, Violation
@@ -86,21 +86,18 @@ class ControlPlanes:
 
         Repeating is safe: UNAVAILABLE means that the call was not carried out, or it carries a request_id.
         """
-        failure: grpc.aio.AioRpcError | None = None
-        for _ in self._endpoints:
+        for left in reversed(range(len(self._endpoints))):
             try:
                 return await invoke(self._apis[self._current], caller.metadata, self._timeout_s)
             except grpc.aio.AioRpcError as error:
-                failure = error
                 if error.code() in _AWAY:
                     self._current = (self._current + 1) % len(self._endpoints)
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                    break  # one that is slow may still carry the call out
-        assert failure is not None  # at least one endpoint was tried
-        raise control_error(failure) from failure
+                if error.code() is not grpc.StatusCode.UNAVAILABLE or not left:
+                    raise control_error(error) from error  # one that is slow may still carry the call out
+        raise ControlError("UNAVAILABLE", "no control plane is configured")
 
     async def stream(
-        self, caller: Caller, invoke: Callable[[Api, Metadata], grpc.aio.UnaryStreamCall[object, R]]
+        self, caller: Caller, invoke: Callable[[Api, Metadata], grpc.aio.UnaryStreamCall[Any, R]]
     ) -> AsyncIterator[R]:
         """Yield the messages of a server stream of the present endpoint. Raises ControlError; ends when the server ends it."""
         call = invoke(self._apis[self._current], caller.metadata)
@@ -115,7 +112,7 @@ class ControlPlanes:
     async def close(self) -> None:
         """Close every channel."""
         for channel in self._channels:
-            await channel.close()
+            await channel.close(None)
 
 
 def open_channel(endpoint: str) -> grpc.aio.Channel:
@@ -126,7 +123,7 @@ def open_channel(endpoint: str) -> grpc.aio.Channel:
 def control_error(error: grpc.aio.AioRpcError) -> ControlError:
     """Turn gRPC's error into ours, with the details of google.rpc.Status."""
     reason, violations = "", []
-    status = rpc_status.from_call(error)
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it has the metadata that is read
     for detail in status.details if status is not None else ():
         bad_request, info = error_details_pb2.BadRequest(), error_details_pb2.ErrorInfo()
         if detail.Unpack(bad_request):

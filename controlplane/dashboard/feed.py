@@ -151,7 +151,7 @@ class Feed:
         told = None if error is None else {"code": error.code, "message": error.message}
         if (state, told) == (self._state, self._error):
             return
-        if state != self._state and state != "connected":
+        if state not in {self._state, "connected"}:
             _log.warning("the control plane does not answer", state=state, endpoint=self._control.endpoint, error=told)
         self._state, self._error = state, told
         self._tell("link", self._link())
@@ -259,7 +259,8 @@ class Feeds:
         held = self._feeds.get(token)
         if held is not None and not held[1].done():
             return held[0]
-        assert self._group is not None, "the feeds are not open"
+        if self._group is None:
+            raise RuntimeError("the feeds are not open")
         feed = Feed(self._control, Caller(token), interval_s=self._interval_s)
         self._feeds[token] = (feed, tasks.spawn(self._group, self._guard(feed), name="dashboard-feed"))
         return feed

@@ -145,7 +145,7 @@ def _totals(digests: Collection[Digest]) -> _Totals:
     for digest in digests:
         totals.waiting.update(digest.waiting.items())
         totals.sandboxes.update(digest.sandboxes)
-        totals.rates.update(digest.rates)  # type: ignore[arg-type]  # a Counter adds floats as well
+        totals.rates.update(digest.rates)
     return totals
 
 

@@ -23,7 +23,9 @@ def pin(page: Page, node: str) -> Any:
 async def test_nodes_stand_on_the_map_with_region_health_and_load(open_page: OpenPage) -> None:
     page = await open_page()
     await expect(page.locator(".pin")).to_have_count(5)
-    await expect(pin(page, "tokyo-1")).to_have_attribute("aria-label", re.compile("tokyo-1, region tokyo: healthy, load \\d+ %"))
+    await expect(pin(page, "tokyo-1")).to_have_attribute(
+        "aria-label", re.compile("tokyo-1, region tokyo: healthy, load \\d+ %")
+    )
     tokyo, saopaulo = await pin(page, "tokyo-1").bounding_box(), await pin(page, "saopaulo-1").bounding_box()
     assert tokyo["x"] > saopaulo["x"]
     assert tokyo["y"] < saopaulo["y"]
@@ -40,7 +42,9 @@ async def test_flows_are_drawn_from_country_to_node_and_sized_by_volume(open_pag
     assert float(await great.get_attribute("stroke-width") or 0) > float(await small.get_attribute("stroke-width") or 9)
 
 
-async def test_a_lost_node_changes_color_and_its_flows_move_within_3_s(open_page: OpenPage, fake: FakeControlPlane) -> None:
+async def test_a_lost_node_changes_color_and_its_flows_move_within_3_s(
+    open_page: OpenPage, fake: FakeControlPlane
+) -> None:
     page = await open_page()
     await expect(page.locator('[data-flow="JP tokyo-1"]')).to_be_attached()
     before = await pin(page, "tokyo-1").locator(".shape").evaluate("shape => getComputedStyle(shape).fill")
@@ -150,7 +154,9 @@ async def test_signs_in_with_a_token(open_page: OpenPage, tokens: FakeControlPla
     await expect(page.get_by_label("API token")).to_be_visible()
 
 
-async def test_a_viewer_is_refused_and_then_not_offered(open_page: OpenPage, tokens: FakeControlPlane, watch: Watch) -> None:
+async def test_a_viewer_is_refused_and_then_not_offered(
+    open_page: OpenPage, tokens: FakeControlPlane, watch: Watch
+) -> None:
     watch.allowed.append("403")
     page = await open_page("/nodes/tokyo-1")
     await page.get_by_label("API token").fill("viewer-token")
@@ -206,7 +212,11 @@ async def test_an_empty_fleet_says_so(open_page: OpenPage, fake: FakeControlPlan
     fake.functions.clear()
     page = await open_page()
     await expect(page.locator(".map-note")).to_have_text("No node has joined yet.")
-    for path, words in {"/nodes": "No node has joined yet.", "/functions": "No function is deployed yet.", "/events": "Nothing has happened yet."}.items():
+    for path, words in {
+        "/nodes": "No node has joined yet.",
+        "/functions": "No function is deployed yet.",
+        "/events": "Nothing has happened yet.",
+    }.items():
         await page.goto(path)
         await expect(page.locator(".page .empty").first).to_contain_text(words)
 
@@ -250,11 +260,17 @@ async def test_everything_can_be_done_from_the_keyboard(open_page: OpenPage, fak
     await expect(page).to_have_url(re.compile("/map$"))
 
 
-@pytest.mark.parametrize("path", ["/map", "/map?ip=133.11.0.1", "/functions", "/functions/hello", "/nodes", "/nodes/tokyo-1", "/events"])
-async def test_a_phone_shows_it_without_sideways_scrolling(open_page: OpenPage, fake: FakeControlPlane, path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["/map", "/map?ip=133.11.0.1", "/functions", "/functions/hello", "/nodes", "/nodes/tokyo-1", "/events"]
+)
+async def test_a_phone_shows_it_without_sideways_scrolling(
+    open_page: OpenPage, fake: FakeControlPlane, path: str
+) -> None:
     await fake.happen(Event.KIND_DEPLOY_FAILED, "refused by tokyo-1: " + "x" * 90, function="hello", version=3)
     page = await open_page(path, viewport=PHONE)
-    await expect(page.locator(".loading")).to_have_count(0) if path != "/map" else await expect(page.locator(".pin")).to_have_count(5)
+    await expect(page.locator(".loading")).to_have_count(0) if path != "/map" else await expect(
+        page.locator(".pin")
+    ).to_have_count(5)
     widths = await page.evaluate("[document.documentElement.scrollWidth, document.querySelector('main').scrollWidth]")
     assert max(widths) <= PHONE["width"]
     await expect(page.get_by_role("navigation")).to_be_in_viewport()

@@ -1,4 +1,4 @@
-"""`nearhop controlplane`, `nearhop router`, `nearhop node`: one part of a cluster in the foreground."""
+"""`nearhop controlplane`, `nearhop router`, `nearhop node`, `nearhop dashboard`: one part of a cluster in the foreground."""
 
 import os
 import sys
@@ -25,6 +25,11 @@ def router(config: Config) -> None:
 def node(config: Config) -> None:
     """Run a node agent in the foreground."""
     _become("node", config)
+
+
+def dashboard(config: Config) -> None:
+    """Run a dashboard in the foreground."""
+    _become("controlplane.dashboard", config)
 
 
 def _become(module: str, config: Path) -> None:

@@ -245,7 +245,9 @@ class _Gate(grpc.aio.ServerInterceptor):
         if role is None:
             return _refusing(handler, grpc.StatusCode.UNAUTHENTICATED, "an API token is required")
         if role == "viewer" and method in self._MUTATING:
-            return _refusing(handler, grpc.StatusCode.PERMISSION_DENIED, "this token may look, not act: its role is viewer")
+            return _refusing(
+                handler, grpc.StatusCode.PERMISSION_DENIED, "this token may look, not act: its role is viewer"
+            )
         return handler
 
 
@@ -283,7 +285,11 @@ class _Nodes(nodes_pb2_grpc.NodesServicer):
 
     async def UncordonNode(self, request: nodes_pb2.UncordonNodeRequest, context: Any) -> nodes_pb2.Node:
         node = await _found(self._fake.nodes, request.id, "node", context)
-        node.draining, node.health, node.health_reason = False, Node.HEALTH_HEALTHY, "connected, and every router sees it up"
+        node.draining, node.health, node.health_reason = (
+            False,
+            Node.HEALTH_HEALTHY,
+            "connected, and every router sees it up",
+        )
         await self._fake.happen(Event.KIND_NODE_UNCORDONED, "back in the answers", node=node.id, region=node.region)
         return node
 
@@ -323,7 +329,9 @@ class _Deployments(deployments_pb2_grpc.DeploymentsServicer):
         wanted = request.to_version or present - 1
         if not 1 <= wanted <= len(fake.versions[request.function]) or wanted == present:
             violation = error_details_pb2.BadRequest()
-            violation.field_violations.add(field="to_version", description=f"there is no version {wanted} to go back to")
+            violation.field_violations.add(
+                field="to_version", description=f"there is no version {wanted} to go back to"
+            )
             detail = any_pb2.Any()
             detail.Pack(violation)
             status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message="to_version is wrong", details=[detail])
@@ -354,7 +362,10 @@ class _Deployments(deployments_pb2_grpc.DeploymentsServicer):
             for placement in fake.nodes[progress.node].report.placements:
                 if placement.function == name:
                     placement.active_version, placement.generation = wanted, deployment.generation
-        deployment.phase, deployment.reason = deployments_pb2.Deployment.PHASE_COMPLETE, "every connected node serves it"
+        deployment.phase, deployment.reason = (
+            deployments_pb2.Deployment.PHASE_COMPLETE,
+            "every connected node serves it",
+        )
         deployment.ended_at.GetCurrentTime()
         await fake.happen(Event.KIND_DEPLOY_COMPLETE, "every connected node serves it", function=name, version=wanted)
 
@@ -374,7 +385,12 @@ class _Routing(routing_pb2_grpc.RoutingServicer):
             reply.client.location.CopyFrom(request.location)
         elif request.ip in ADDRESSES:
             city, country, latitude, longitude = ADDRESSES[request.ip]
-            reply.client.ip, reply.client.source, reply.client.city, reply.client.country = request.ip, "city", city, country
+            reply.client.ip, reply.client.source, reply.client.city, reply.client.country = (
+                request.ip,
+                "city",
+                city,
+                country,
+            )
             reply.client.network = request.ip.rpartition(".")[0] + ".0/24"
             reply.client.location.latitude, reply.client.location.longitude = latitude, longitude
             reply.scope_prefix_length = 24
@@ -398,7 +414,9 @@ class _Routing(routing_pb2_grpc.RoutingServicer):
             if first:
                 reply.answers.extend(node.ingress.ipv4)
                 place = reply.client.city or reply.client.country or "the given place"
-                reply.reason = f"{node.id} is {distance:.0f} km from {place}" if located else f"{node.id}: the place is unknown"
+                reply.reason = (
+                    f"{node.id} is {distance:.0f} km from {place}" if located else f"{node.id}: the place is unknown"
+                )
 
     async def WatchFlows(self, request: routing_pb2.WatchFlowsRequest, context: Any) -> AsyncIterator[Any]:
         if not self._fake.offers_flows:
@@ -454,7 +472,9 @@ def _witness(node: str, verdict: "nodes_pb2.Witness.Verdict.ValueType", reason: 
 
 def _distance_km(latitude: float, longitude: float, node: nodes_pb2.Node) -> float:
     a, b = math.radians(latitude), math.radians(node.location.latitude)
-    cosine = math.sin(a) * math.sin(b) + math.cos(a) * math.cos(b) * math.cos(math.radians(longitude - node.location.longitude))
+    cosine = math.sin(a) * math.sin(b) + math.cos(a) * math.cos(b) * math.cos(
+        math.radians(longitude - node.location.longitude)
+    )
     return 6371.0 * math.acos(max(-1.0, min(1.0, cosine)))
 
 
@@ -466,7 +486,10 @@ async def _serve(nodes: int, functions: int, port: int, seconds: float) -> None:
             await fake.happen(Event.KIND_NODE_JOINED, "introduced itself", node=name, region=fake.nodes[name].region)
         await fake.happen(Event.KIND_DEPLOY_COMPLETE, "every connected node serves it", function="hello", version=3)
         await fake.happen(
-            Event.KIND_DEPLOY_FAILED, "refused by tokyo-1: ReferenceError: jwks is not defined", function="checkout", version=3
+            Event.KIND_DEPLOY_FAILED,
+            "refused by tokyo-1: ReferenceError: jwks is not defined",
+            function="checkout",
+            version=3,
         )
         if len(fake.nodes) > 4:
             await fake.set_health("saopaulo-1", Node.HEALTH_UNHEALTHY, "r1 sees its ingress down: connection refused")

@@ -19,7 +19,9 @@ REFRESH_S = 0.1
 async def dashboard(*control_planes: str, **settings: Any) -> AsyncIterator[str]:
     """Serve a dashboard; yields its URL."""
     stop = asyncio.Event()
-    config = Config(control_planes=list(control_planes), **{"refresh_interval_s": REFRESH_S, "call_timeout_s": 2.0, **settings})
+    config = Config(
+        control_planes=list(control_planes), **{"refresh_interval_s": REFRESH_S, "call_timeout_s": 2.0, **settings}
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with asyncio.TaskGroup() as group:
             group.create_task(serve(config, listener, stop), name="dashboard")

@@ -13,7 +13,9 @@ def test_accepts_addresses_localhost_and_the_configured_names(host: str) -> None
     assert host_reason(host, {"edge.example.org"}) == ""
 
 
-@pytest.mark.parametrize("host", ["rebound.example.net:7470", "", "[::1", "localhost.example.net", "127.0.0.1.example.net"])
+@pytest.mark.parametrize(
+    "host", ["rebound.example.net:7470", "", "[::1", "localhost.example.net", "127.0.0.1.example.net"]
+)
 def test_refuses_every_other_name(host: str) -> None:
     assert "hostnames" in host_reason(host, {"edge.example.org"})
 

@@ -16,7 +16,8 @@ def nobody() -> str:
 
 async def list_nodes(control: ControlPlanes, token: str | None = None) -> nodes_pb2.ListNodesResponse:
     return await control.call(
-        Caller(token), lambda api, who, limit: api.nodes.ListNodes(nodes_pb2.ListNodesRequest(), metadata=who, timeout=limit)
+        Caller(token),
+        lambda api, who, limit: api.nodes.ListNodes(nodes_pb2.ListNodesRequest(), metadata=who, timeout=limit),
     )
 
 

@@ -26,7 +26,12 @@ def a_function(version: int = 1) -> functions_pb2.Function:
 
 
 def test_counts_what_serves_what_waits_and_what_was_refused() -> None:
-    nodes = [a_node("a"), a_node("b", version=2), a_node("c", version=1, state=PENDING), a_node("d", version=0, state=REFUSED)]
+    nodes = [
+        a_node("a"),
+        a_node("b", version=2),
+        a_node("c", version=1, state=PENDING),
+        a_node("d", version=0, state=REFUSED),
+    ]
     fleet = fold(Fleet(), nodes, [a_function(2)], [])
     hello = fleet.functions["hello"]
     assert (hello["serving"], hello["other"], hello["pending"], hello["refused"], hello["sandboxes"]) == (1, 2, 1, 1, 4)

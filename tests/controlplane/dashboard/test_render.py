@@ -39,7 +39,9 @@ def test_an_events_id_survives_a_browser() -> None:
     assert render.event(events_pb2.Event(id=2**64 - 1))["id"] == "18446744073709551615"
 
 
-@pytest.mark.parametrize("text", ["</script><script>alert(1)</script>", "\x00\x1b[31m", "\u202etxt.exe", '"\n\ndata: x'])
+@pytest.mark.parametrize(
+    "text", ["</script><script>alert(1)</script>", "\x00\x1b[31m", "\u202etxt.exe", '"\n\ndata: x']
+)
 def test_hostile_text_stays_one_json_string(text: str) -> None:
     encoded = json.dumps(render.event(events_pb2.Event(id=1, message=text)))
     assert "\n" not in encoded

@@ -110,9 +110,20 @@ async def test_explains_by_address_and_by_place(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["ip=nonsense", "ip=", "latitude=91&longitude=0", "latitude=nan&longitude=0", "latitude=x&longitude=1", "latitude=1", ""]
+    "query",
+    [
+        "ip=nonsense",
+        "ip=",
+        "latitude=91&longitude=0",
+        "latitude=nan&longitude=0",
+        "latitude=x&longitude=1",
+        "latitude=1",
+        "",
+    ],
 )
-async def test_a_senseless_client_is_refused_before_the_control_plane(page: Page, fake: FakeControlPlane, query: str) -> None:
+async def test_a_senseless_client_is_refused_before_the_control_plane(
+    page: Page, fake: FakeControlPlane, query: str
+) -> None:
     reply = await page.http.get(f"/api/explain?{query}")
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "BAD_REQUEST")
     assert "Explain" not in fake.calls
@@ -137,7 +148,9 @@ async def test_rollback_answers_as_soon_as_it_has_started(page: Page, fake: Fake
     await eventually(complete, within=5)
 
 
-@pytest.mark.parametrize("path", ["/api/nodes/tokyo-1/drain", "/api/nodes/tokyo-1/uncordon", "/api/functions/hello/rollback"])
+@pytest.mark.parametrize(
+    "path", ["/api/nodes/tokyo-1/drain", "/api/nodes/tokyo-1/uncordon", "/api/functions/hello/rollback"]
+)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -147,14 +160,18 @@ async def test_rollback_answers_as_soon_as_it_has_started(page: Page, fake: Fake
         {"sec-fetch-site": "cross-site"},
     ],
 )
-async def test_a_forged_request_does_nothing(page: Page, fake: FakeControlPlane, path: str, headers: dict[str, str]) -> None:
+async def test_a_forged_request_does_nothing(
+    page: Page, fake: FakeControlPlane, path: str, headers: dict[str, str]
+) -> None:
     reply = await page.act(path, **headers)
     assert (reply.status_code, reply.json()["error"]["code"]) == (403, "CSRF")
     assert not {"DrainNode", "UncordonNode", "Rollback"} & set(fake.calls)
 
 
 async def test_a_form_of_another_site_does_nothing(page: Page, fake: FakeControlPlane) -> None:
-    reply = await page.http.post("/api/nodes/tokyo-1/drain", data={"request_id": "x"}, headers={"x-nearhop-csrf": page.csrf})
+    reply = await page.http.post(
+        "/api/nodes/tokyo-1/drain", data={"request_id": "x"}, headers={"x-nearhop-csrf": page.csrf}
+    )
     assert reply.status_code == 400
     assert "DrainNode" not in fake.calls
 
@@ -162,7 +179,9 @@ async def test_a_form_of_another_site_does_nothing(page: Page, fake: FakeControl
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"[" * 5000, b'{"a": "' + b"x" * 20_000 + b'"}'])
 async def test_a_senseless_body_is_refused(page: Page, fake: FakeControlPlane, body: bytes) -> None:
     reply = await page.http.post(
-        "/api/nodes/tokyo-1/drain", content=body, headers={"x-nearhop-csrf": page.csrf, "content-type": "application/json"}
+        "/api/nodes/tokyo-1/drain",
+        content=body,
+        headers={"x-nearhop-csrf": page.csrf, "content-type": "application/json"},
     )
     assert reply.status_code == 400
     assert "DrainNode" not in fake.calls
@@ -181,7 +200,9 @@ async def test_errors_of_the_api_keep_their_name_and_details(page: Page) -> None
     assert 'no node "none"' in missing.json()["error"]["message"]
     wrong = await page.act("/api/functions/hello/rollback", {"to_version": 99})
     assert wrong.status_code == 400
-    assert wrong.json()["error"]["violations"] == [{"field": "to_version", "reason": "there is no version 99 to go back to"}]
+    assert wrong.json()["error"]["violations"] == [
+        {"field": "to_version", "reason": "there is no version 99 to go back to"}
+    ]
 
 
 async def test_events_are_paged_backwards(page: Page, fake: FakeControlPlane) -> None:
@@ -243,7 +264,9 @@ class TestTokens:
         await page.open()
         await page.sign_in("admin-token")
         key = page.http.cookies[access.COOKIE]
-        assert (await page.http.request("DELETE", "/api/session", headers={"x-nearhop-csrf": page.csrf})).status_code == 200
+        assert (
+            await page.http.request("DELETE", "/api/session", headers={"x-nearhop-csrf": page.csrf})
+        ).status_code == 200
         page.http.cookies.set(access.COOKIE, key)
         assert (await page.http.get("/api/nodes/tokyo-1")).status_code == 401
 
@@ -261,7 +284,9 @@ async def test_signing_in_is_protected_too(page: Page) -> None:
     assert (reply.status_code, reply.json()["error"]["code"]) == (403, "CSRF")
 
 
-async def test_an_unreachable_control_plane_is_told_with_the_age_of_the_state(page: Page, fake: FakeControlPlane) -> None:
+async def test_an_unreachable_control_plane_is_told_with_the_age_of_the_state(
+    page: Page, fake: FakeControlPlane
+) -> None:
     assert (await page.http.get("/api/fleet")).json()["link"]["state"] == "connected"
     await fake.stop()
     reply = await page.http.get("/api/nodes/tokyo-1")
@@ -303,7 +328,12 @@ async def test_the_stream_begins_whole_and_then_tells_changes(page: Page, fake: 
             seen[kind] = data
             if kind == "patch":
                 assert [(node["id"], node["health"]) for node in data["nodes"]] == [("tokyo-1", "unhealthy")]
-            if kind == "flows" and data and not any(node == "tokyo-1" for _, node, _ in data["flows"]) and "patch" in seen:
+            if (
+                kind == "flows"
+                and data
+                and not any(node == "tokyo-1" for _, node, _ in data["flows"])
+                and "patch" in seen
+            ):
                 break
         assert seen["events"]["events"][0]["kind"] == "health_changed"
 
