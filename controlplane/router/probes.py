@@ -86,6 +86,7 @@ class Probes:
         endpoint = Endpoint(addresses[0], node.ingress.port)
         loop = asyncio.get_running_loop()
         started = loop.time()
+        reached = True
         try:
             async with asyncio.timeout(self._config.timeout_s):
                 reason = fault_of(await self._ask(endpoint), node.id)
@@ -93,12 +94,13 @@ class Probes:
             if loop.time() - started > self._config.timeout_s + LATE_S:
                 self.inconclusive += 1
                 return None
-            reason = f"no answer within {self._config.timeout_s:g} s"
+            reason, reached = f"no answer within {self._config.timeout_s:g} s", False
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             reason = f"no HTTP response head within {HEAD_MAX_BYTES} bytes"
         except OSError as error:
+            reached = isinstance(error, ConnectionError)  # refused or reset by the other end, not unreachable
             reason = os.strerror(error.errno) if error.errno else str(error)  # asyncio's own text repeats the address
-        return Failed(node.id, f"{endpoint}: {reason}") if reason else Answered(node.id, loop.time() - started)
+        return Failed(node.id, f"{endpoint}: {reason}", reached) if reason else Answered(node.id, loop.time() - started)
 
     async def _ask(self, endpoint: Endpoint) -> bytes:
         reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, limit=HEAD_MAX_BYTES)

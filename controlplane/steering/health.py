@@ -2,7 +2,8 @@
 
 A node goes down after a few failed probes in a row and comes up after a few good ones; one that keeps falling must stay good for longer each
 time. The brake: when many nodes vanish at once the router suspects itself and holds their verdicts for a while. The hold ends by itself,
-because a failure that lasts is more likely real, and then the nodes that still answer should get the clients.
+because a failure that lasts is more likely real, and then the nodes that still answer should get the clients. A machine that answers, if only to
+refuse the connection, has not vanished: this router reaches it, and its ingress is really gone.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +33,7 @@ class NodeHealth:
     """What this router says of one node, since when and why; *rtt_s* is that of the last good probe, 0 before it.
 
     *previous* is the verdict before *since*; *streak* counts the probes in a row that speak against the verdict; *falls* are the recent times
-    at which it went down.
+    at which it went down, *reached* whether its machine still answered then.
     """
 
     node: str
@@ -43,6 +44,7 @@ class NodeHealth:
     previous: Verdict = Verdict.UNKNOWN
     streak: int = 0
     falls: tuple[float, ...] = ()
+    reached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A probe was not answered, or wrongly."""
+    """A probe was not answered, or wrongly. *reached*: the machine answered something, so the way to it is whole."""
 
     node: str
     reason: str
+    reached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,9 @@ def step(
             }
         case Answered(node, rtt_s):
             nodes = _update(state.nodes, node, lambda health: _answered(health, rtt_s, now, policy))
-        case Failed(node, reason):
-            nodes = _update(state.nodes, node, lambda health: _failed(health, reason, now, policy))
+        case Failed(node):
+            failure = event
+            nodes = _update(state.nodes, node, lambda health: _failed(health, failure, now, policy))
         case Ticked():
             nodes = dict(state.nodes)
         case _:
@@ -169,7 +173,7 @@ def _successes_wanted(health: NodeHealth, policy: HealthPolicy) -> int:
     return min(policy.successes_up * factor, SUCCESSES_MAX)
 
 
-def _failed(health: NodeHealth, reason: str, now: float, policy: HealthPolicy) -> NodeHealth:
+def _failed(health: NodeHealth, failure: Failed, now: float, policy: HealthPolicy) -> NodeHealth:
     if health.verdict is Verdict.DOWN:
         return replace(health, streak=0)
     streak = health.streak + 1
@@ -177,7 +181,14 @@ def _failed(health: NodeHealth, reason: str, now: float, policy: HealthPolicy) -
         return replace(health, streak=streak)
     falls = (*(fall for fall in health.falls if now - fall < policy.flap_window_s), now)
     return replace(
-        health, verdict=Verdict.DOWN, previous=health.verdict, reason=reason, since=now, streak=0, falls=falls
+        health,
+        verdict=Verdict.DOWN,
+        previous=health.verdict,
+        reason=failure.reason,
+        since=now,
+        streak=0,
+        falls=falls,
+        reached=failure.reached,
     )
 
 
@@ -201,7 +212,7 @@ def _brake(state: FleetHealth, now: float, policy: HealthPolicy) -> tuple[FleetH
 
 
 def _vanished(health: NodeHealth, now: float, policy: HealthPolicy) -> bool:
-    return health.previous is Verdict.UP and now - health.since <= policy.brake_window_s
+    return health.previous is Verdict.UP and not health.reached and now - health.since <= policy.brake_window_s
 
 
 def _changes(before: FleetHealth, after: FleetHealth) -> tuple[Publish, ...]:

@@ -107,6 +107,16 @@ def test_a_cluster_comes_up_shows_the_nearest_nodes_and_goes_down_without_a_trac
     }
     assert told["functions"][0]["url"] == "http://hello.nearhop.test:26480/"
 
+    for node in told["nodes"]:
+        # dig and curl, as a person would: the address that the table showed, and the node's own greeting.
+        client = REGIONS[node["region"]].addresses[0]
+        dig = ("dig", "@127.0.0.1", "-p", "26453", "hello.nearhop.test", f"+subnet={client}/24", "+short")
+        address, _, port = node["ingress"].rpartition(":")
+        assert subprocess.check_output(dig, text=True).strip() == address
+        curl = ("curl", "-s", "-H", f"X-Forwarded-For: {client}", "--resolve", f"hello.nearhop.test:{port}:{address}")
+        body = subprocess.check_output([*curl, f"http://hello.nearhop.test:{port}/"], text=True)
+        assert body.startswith(f"Hi from {node['region']} to ")
+
     again = nearhop(folder, "up", *PORTS)
     assert "A cluster runs already" in again.stdout
     assert "127.0.0.1:26400" in again.stdout

@@ -83,7 +83,7 @@ def test_a_witness_survives_the_round_trip_in_its_own_name(verdict: Verdict) -> 
 
 @given(st.floats(0, 4e9))
 def test_times_keep_their_microseconds(seconds: float) -> None:
-    assert abs(codec.seconds(codec.timestamp(seconds)) - seconds) <= 1e-6
+    assert abs(codec.seconds(codec.timestamp(seconds)) - seconds) <= 1.01e-6  # half of one, and the doubles' own error
 
 
 DEPLOYMENT = Deployment(

@@ -98,7 +98,8 @@ async def test_another_answer_is_a_failure_with_its_reason(answer: bytes | None,
     async with ingresses() as made:
         port = await made.serve(answer)
         made.probes.follow(view(node(port)))
-        assert await made.outcomes.get() == Failed("tokyo-1", f"127.53.3.1:{port}: {reason}")
+        reached = answer is not None
+        assert await made.outcomes.get() == Failed("tokyo-1", f"127.53.3.1:{port}: {reason}", reached)
 
 
 async def test_a_refused_connection_and_a_node_without_an_address_are_failures() -> None:
@@ -108,7 +109,7 @@ async def test_a_refused_connection_and_a_node_without_an_address_are_failures()
         made.probes.follow(view(node(port), node(80, "bare-1", "")))
         failures = {(await made.outcomes.get()) for _ in range(2)}
         assert Failed("bare-1", "has no address") in failures
-        assert Failed("tokyo-1", f"127.53.3.1:{port}: Connection refused") in failures
+        assert Failed("tokyo-1", f"127.53.3.1:{port}: Connection refused", reached=True) in failures
 
 
 async def test_probes_follow_the_view() -> None:

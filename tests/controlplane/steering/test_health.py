@@ -130,6 +130,13 @@ def test_the_brake_keeps_the_last_answers_when_three_of_five_vanish() -> None:
     assert play.state.nodes["c"].verdict is Verdict.DOWN
 
 
+def test_the_brake_believes_machines_that_refuse_the_connection() -> None:
+    play = Play().all_up()
+    commands = play.at(10, *(Failed(node, "refused", reached=True) for node in "abcd" for _ in range(2)))
+    assert verdicts(commands) == [(node, Verdict.DOWN) for node in "abcd"]
+    assert alarms(commands) == []
+
+
 def test_more_that_vanish_under_the_brake_are_held_too() -> None:
     play = Play().all_up()
     play.kill(10, "a", "b", "c")
