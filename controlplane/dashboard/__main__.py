@@ -36,25 +36,26 @@ def main() -> int:
     path = parser.parse_args().config
     try:
         config = configuration.load(path, Config)
+        authorities = config.authorities.read_bytes() if config.authorities is not None else None
         listener = _listen(config.listen)
     except (InvalidInput, OSError) as error:
         print(f"the dashboard cannot start: {error}", file=sys.stderr)
         return EXIT_CANNOT_START
     log.configure("dashboard", level=config.log_level, form=config.log_format)
     with listener:
-        asyncio.run(_run(config, listener))
+        asyncio.run(_run(config, listener, authorities))
     return 0
 
 
-async def _run(config: Config, listener: socket.socket) -> None:
-    await serve(config, listener, tasks.stop_event())
+async def _run(config: Config, listener: socket.socket, authorities: bytes | None) -> None:
+    await serve(config, listener, tasks.stop_event(), authorities)
 
 
-async def serve(config: Config, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve(config: Config, listener: socket.socket, stop: asyncio.Event, authorities: bytes | None = None) -> None:
     """Serve on *listener* until *stop*."""
     server = _Server(
         uvicorn.Config(
-            create(config, stop),
+            create(config, stop, authorities),
             log_config=None,
             access_log=False,
             lifespan="on",

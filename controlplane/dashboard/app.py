@@ -36,9 +36,9 @@ class _Files(StaticFiles):
         return reply
 
 
-def create(config: Config, stop: asyncio.Event) -> Starlette:
-    """Return the application; *stop* ends its live streams, so that the server can end."""
-    control = ControlPlanes(config.control_planes, timeout_s=config.call_timeout_s)
+def create(config: Config, stop: asyncio.Event, authorities: bytes | None = None) -> Starlette:
+    """Return the application; *stop* ends its live streams, so that the server can end. *authorities* are the certificates of config's file."""
+    control = ControlPlanes(config.control_planes, timeout_s=config.call_timeout_s, authorities=authorities)
     feeds = Feeds(control, interval_s=config.refresh_interval_s)
     views = Views(control, feeds, Sessions(), config.secure_cookie)
 

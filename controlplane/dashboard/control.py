@@ -21,6 +21,9 @@ from nearhop.v1 import (
 R = TypeVar("R")
 Metadata = tuple[tuple[str, str], ...]
 
+# Every control plane's certificate holds this name, and no other part's does: the role is checked, by whatever address it was reached.
+CONTROL_PLANE_NAME = "controlplane.nearhop.internal"
+
 _AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _MESSAGE_MAX_BYTES = 32 * 2**20  # ListNodes with 50 nodes of 200 functions is under 1 MiB
 _OPTIONS = [
@@ -69,10 +72,10 @@ class Caller:
 class ControlPlanes:
     """Calls go to the endpoint that answered last."""
 
-    def __init__(self, endpoints: Sequence[str], *, timeout_s: float) -> None:
+    def __init__(self, endpoints: Sequence[str], *, timeout_s: float, authorities: bytes | None = None) -> None:
         self._endpoints = tuple(endpoints)
         self._timeout_s = timeout_s
-        self._channels = [open_channel(endpoint) for endpoint in endpoints]
+        self._channels = [open_channel(endpoint, authorities) for endpoint in endpoints]
         self._apis = [Api(channel) for channel in self._channels]
         self._current = 0
 
@@ -115,9 +118,12 @@ class ControlPlanes:
             await channel.close(None)
 
 
-def open_channel(endpoint: str) -> grpc.aio.Channel:
-    """Open a channel to *endpoint*; nothing is sent before the first call."""
-    return grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
+def open_channel(endpoint: str, authorities: bytes | None) -> grpc.aio.Channel:
+    """Open a channel to *endpoint*, by TLS when *authorities* are given; nothing is sent before the first call."""
+    if authorities is None:
+        return grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
+    name = ("grpc.ssl_target_name_override", CONTROL_PLANE_NAME)
+    return grpc.aio.secure_channel(endpoint, grpc.ssl_channel_credentials(authorities), options=[*_OPTIONS, name])
 
 
 def control_error(error: grpc.aio.AioRpcError) -> ControlError:

@@ -85,7 +85,9 @@ async def test_the_page_says_and_does_what_the_command_line_does(cluster: Cluste
         assert (await cluster.get(node, "hello")).text == "first"
 
 
-async def test_a_killed_node_shows_within_3_s_and_a_killed_control_plane_with_its_age(cluster: Cluster, page: Page) -> None:
+async def test_a_killed_node_shows_within_3_s_and_a_killed_control_plane_with_its_age(
+    cluster: Cluster, page: Page
+) -> None:
     await page.goto("/map?ip=" + CLIENTS["tokyo"])
     await expect(page.locator(".verdict")).to_have_text("goes to tokyo-1")
     await expect(page.locator(pin(page, "tokyo-1", "healthy"))).to_be_attached()

@@ -154,6 +154,12 @@ async def test_signs_in_with_a_token(open_page: OpenPage, tokens: FakeControlPla
     await expect(page.get_by_label("API token")).to_be_visible()
 
 
+async def test_a_link_may_bring_the_token(open_page: OpenPage, tokens: FakeControlPlane) -> None:
+    page = await open_page("/nodes#token=admin-token")
+    await expect(page.locator("table.nodes tbody tr")).to_have_count(5)
+    assert await page.evaluate("location.href.includes('token')") is False
+
+
 async def test_a_viewer_is_refused_and_then_not_offered(
     open_page: OpenPage, tokens: FakeControlPlane, watch: Watch
 ) -> None:

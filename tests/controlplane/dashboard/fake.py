@@ -70,6 +70,7 @@ class FakeControlPlane:
 
     def __init__(self, nodes: int = 5, functions: int = 3, *, tokens: Mapping[str, str] | None = None) -> None:
         self.tokens = dict(tokens) if tokens is not None else None  # token -> "admin" or "viewer"
+        self.credentials: grpc.ServerCredentials | None = None
         self.calls: list[str] = []
         self.nodes: dict[str, nodes_pb2.Node] = {}
         self.functions: dict[str, functions_pb2.Function] = {}
@@ -105,7 +106,10 @@ class FakeControlPlane:
         deployments_pb2_grpc.add_DeploymentsServicer_to_server(_Deployments(self), self._server)
         routing_pb2_grpc.add_RoutingServicer_to_server(_Routing(self), self._server)
         events_pb2_grpc.add_EventsServicer_to_server(_Events(self), self._server)
-        self.port = self._server.add_insecure_port(self.address)
+        if self.credentials is None:
+            self.port = self._server.add_insecure_port(self.address)
+        else:
+            self.port = self._server.add_secure_port(self.address, self.credentials)
         await self._server.start()
 
     async def stop(self) -> None:

@@ -1,10 +1,16 @@
 """Calls to several control planes: the next one when one is away, and errors with their details."""
 
 import socket
+from datetime import UTC, datetime, timedelta
 
+import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from controlplane.dashboard.control import Caller, ControlError, ControlPlanes
+from controlplane.dashboard.control import CONTROL_PLANE_NAME, Caller, ControlError, ControlPlanes
 from nearhop.v1 import deployments_pb2, nodes_pb2
 from tests.controlplane.dashboard.fake import FakeControlPlane
 
@@ -62,3 +68,47 @@ async def test_field_violations_are_carried(fake: FakeControlPlane) -> None:
         assert [item.field for item in caught.value.violations] == ["to_version"]
     finally:
         await control.close()
+
+
+def certificate(name: str) -> tuple[bytes, bytes]:
+    """Return a key and a certificate for *name* that is its own authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(minutes=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(minutes=10))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem, made.public_bytes(Encoding.PEM)
+
+
+async def test_tls_takes_a_control_plane_of_the_authority_and_no_other() -> None:
+    key, own = certificate(CONTROL_PLANE_NAME)
+    _, foreign = certificate(CONTROL_PLANE_NAME)
+    other_key, other_part = certificate("node.nearhop.internal")
+    fake = FakeControlPlane(tokens={"admin-token": "admin"})
+    fake.credentials = grpc.ssl_server_credentials([(key, own)])
+    async with fake:
+        control = ControlPlanes([fake.address], timeout_s=5, authorities=own)
+        assert len((await list_nodes(control, "admin-token")).nodes) == 5
+        await control.close()
+        control = ControlPlanes([fake.address], timeout_s=5, authorities=foreign)
+        with pytest.raises(ControlError, match="CERTIFICATE_VERIFY_FAILED"):
+            await list_nodes(control, "admin-token")
+        await control.close()
+    impostor = FakeControlPlane()
+    impostor.credentials = grpc.ssl_server_credentials([(other_key, other_part)])
+    async with impostor:
+        control = ControlPlanes([impostor.address], timeout_s=5, authorities=other_part)
+        with pytest.raises(ControlError, match="Hostname Verification"):
+            await list_nodes(control)
+        await control.close()
+        assert impostor.calls == []

@@ -1,6 +1,6 @@
 // The frame round the views: navigation, the state of the connection, theme, keys, and which view a URL shows.
 
-import { explain, openSession, Refusal, signOut } from "./api.ts";
+import { explain, openSession, Refusal, signIn, signOut } from "./api.ts";
 import type { App, View } from "./app.ts";
 import { h, replace, s, setAttribute, setText } from "./dom.ts";
 import { duration } from "./format.ts";
@@ -140,7 +140,9 @@ class Frame implements App {
   // Makes sure of a session, then listens; asks for a token when the control plane wants one. Views read only once there is a session.
   private async open(): Promise<void> {
     try {
-      const state = await openSession();
+      const given = takeToken();
+      let state = await openSession();
+      if (given) state = await signIn(given).catch((error) => (this.tell(explain(error), "bad"), state));
       if (state === "token_required") this.askForToken();
       else this.enter(state === "signed_in");
     } catch {
@@ -229,6 +231,14 @@ class Frame implements App {
       this.map?.focusSearch();
     }
   }
+}
+
+// A link may bring a token behind its #, which no server and no log ever sees; it leaves the address bar and the history at once.
+function takeToken(): string {
+  const match = /^#token=(.+)$/.exec(location.hash);
+  if (!match) return "";
+  history.replaceState(null, "", location.pathname + location.search);
+  return decodeURIComponent(match[1]);
 }
 
 function mark(): SVGSVGElement {
