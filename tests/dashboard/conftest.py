@@ -1,6 +1,6 @@
 """A browser's page on a dashboard over a fake control plane. Every test fails on a console error and on any request to another host."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
@@ -40,31 +40,39 @@ class Watch:
 
 @pytest_asyncio.fixture
 async def browser() -> AsyncIterator[Browser]:
+    """A browser for one test, in the test's own loop."""
     async with chromium() as browser:
         yield browser
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_browser() -> AsyncIterator[Browser]:
+    """One browser for all tests that run in the session's loop; each opens contexts of its own."""
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def fake() -> AsyncIterator[FakeControlPlane]:
     async with FakeControlPlane() as fake:
         yield fake
 
 
-@pytest_asyncio.fixture
-async def watch() -> AsyncIterator[Watch]:
+@pytest.fixture
+def watch() -> Iterator[Watch]:
     watch = Watch()
     yield watch
     watch.judge()
 
 
-@pytest_asyncio.fixture
-async def open_page(browser: Browser, fake: FakeControlPlane, watch: Watch) -> AsyncIterator[OpenPage]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(shared_browser: Browser, fake: FakeControlPlane, watch: Watch) -> AsyncIterator[OpenPage]:
     """Opens a path of the dashboard in a fresh context; keyword arguments are the context's."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(dashboard(fake.address))
 
         async def open_at(path: str = "/map", **options: object) -> Page:
-            context = await browser.new_context(base_url=url, **{"viewport": DESKTOP, **options})  # type: ignore[arg-type]
+            context = await shared_browser.new_context(base_url=url, **{"viewport": DESKTOP, **options})  # type: ignore[arg-type]
             context.set_default_timeout(8000)
             stack.push_async_callback(context.close)
             page = await context.new_page()

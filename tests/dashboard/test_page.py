@@ -12,7 +12,7 @@ from tests.controlplane.dashboard.fake import Event, FakeControlPlane
 from tests.dashboard.browser import PHONE
 from tests.dashboard.conftest import OpenPage, Watch
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="session")]
 HOSTILE = "<img src=x onerror=alert(1)></text><script>alert(2)</script>\u202e\x1b[31m'\"&"
 
 

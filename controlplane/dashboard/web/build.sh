@@ -13,7 +13,7 @@ quietly() {
 	"$@" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; exit 1; }
 	rm -f "$log"
 }
-if ! "$deno" install --quiet --frozen --entrypoint src/main.ts build/data.ts >"$log" 2>&1; then
+if ! "$deno" install --quiet --frozen --entrypoint src/main.ts data.ts >"$log" 2>&1; then
 	cat "$log" >&2
 	rm -f "$log"
 	echo "the dashboard's packages cannot be had: its files are not checked" >&2
@@ -21,11 +21,11 @@ if ! "$deno" install --quiet --frozen --entrypoint src/main.ts build/data.ts >"$
 	exit 1
 fi
 rm -f "$log"
-quietly "$deno" check --frozen src/main.ts build/data.ts
-quietly "$deno" fmt --check src build
+quietly "$deno" check --frozen src/main.ts data.ts
+quietly "$deno" fmt --check src data.ts
 quietly "$deno" lint --quiet
 quietly "$deno" bundle --frozen --platform=browser --minify -o "$out/app.js" src/main.ts
-quietly "$deno" run --frozen --allow-read --allow-write --allow-env build/data.ts "$out"
+quietly "$deno" run --frozen --allow-read --allow-write --allow-env data.ts "$out"
 cp files/* "$out"
 case $mode in
 --write)

@@ -140,7 +140,7 @@ export function fitLabels(labels: Label[], pins: Point[], width: number): ("star
     for (const side of ["start", "end"] as const) {
       const left = side === "start" ? x + 13 : x - 13 - own;
       const box: [number, number, number, number] = [left, y - 8, left + own, y + 8];
-      const free = box[0] >= 0 && box[2] <= width &&
+      const free = box[0] >= 4 && box[2] <= width - 4 &&
         taken.every((other, place) => place === index || box[0] >= other[2] || other[0] >= box[2] || box[1] >= other[3] || other[1] >= box[3]);
       if (free) {
         taken.push(box);

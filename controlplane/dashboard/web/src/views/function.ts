@@ -151,7 +151,7 @@ export class FunctionView implements View {
         { class: active ? "active" : "" },
         h("th", { scope: "row" }, `v${version.number}`),
         h("td", { class: "num" }, active ? `${share.get(version.number)} %` : ""),
-        h("td", {}, version.message || h("span", { class: "muted" }, "no message")),
+        h("td", { class: "free" }, version.message || h("span", { class: "muted" }, "no message")),
         h("td", { class: "wide muted" }, version.author),
         h("td", { class: "wide num muted" }, bytes(version.size_bytes)),
         h("td", { class: "wide mono muted", title: version.digest }, version.digest.slice(0, 12)),
@@ -197,7 +197,7 @@ export class FunctionView implements View {
         h("td", {}, placement?.active_version ? `v${placement.active_version}` : "—"),
         h(
           "td",
-          { class: placement?.state === "refused" ? "bad" : "" },
+          { class: placement?.state === "refused" ? "bad free" : "" },
           placement ? placement.state : "not placed",
           placement?.error ? h("span", { class: "muted" }, ` · ${placement.error}`) : null,
         ),

@@ -25,6 +25,12 @@ export class MapView implements View {
   private figures = h("dl", { class: "figures" });
   private note = h("p", { class: "map-note", hidden: true });
   private scaleWord = h("span", { class: "num" });
+  private scale = h(
+    "li",
+    { hidden: true },
+    s("svg", { viewBox: "0 0 26 8", class: "scale", "aria-hidden": "true" }, s("path", { d: "M0,4H26" })),
+    this.scaleWord,
+  );
   private functionSelect = h("select", { "aria-label": "Function", onchange: () => this.chooseFunction() });
   private functionNames = "";
   private side: Side;
@@ -97,7 +103,8 @@ export class MapView implements View {
     if (changes.has("flows") || changes.has("nodes")) this.map.setFlows(store.flows);
     if (changes.has("functions")) this.fillFunctions();
     if (changes.has("flows") || changes.has("nodes") || changes.has("functions") || changes.has("link")) this.drawFigures();
-    setText(this.scaleWord, `${rate(this.map.scaleRate)}/s`);
+    setText(this.scaleWord, `${this.map.scaleRate.toLocaleString("en")}/s`);
+    this.scale.hidden = !store.flows?.flows.length;
     this.side.update(changes);
   }
 
@@ -193,11 +200,10 @@ export class MapView implements View {
         WORDS[health],
       )
     );
-    const line = s("svg", { viewBox: "0 0 26 8", class: "scale", "aria-hidden": "true" }, s("path", { d: "M0,4H26" }));
     return h(
       "footer",
       { class: "legend" },
-      h("ul", { "aria-label": "Legend" }, ...shapes, h("li", {}, line, this.scaleWord)),
+      h("ul", { "aria-label": "Legend" }, ...shapes, this.scale),
       h("p", { class: "credit" }, "Locations: DB-IP, CC BY 4.0 · Cities: GeoNames, CC BY 4.0 · Map: Natural Earth"),
     );
   }

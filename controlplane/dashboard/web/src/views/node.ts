@@ -122,18 +122,18 @@ export class NodeView implements View {
         { class: item.verdict === "down" ? "bad" : "" },
         h("th", { scope: "row", class: "mono" }, item.router),
         h("td", {}, item.verdict),
-        h("td", { class: "num" }, item.rtt_ms ? `${item.rtt_ms} ms` : "—"),
-        h("td", {}, item.reason),
+        h("td", { class: "num wide" }, item.rtt_ms ? `${item.rtt_ms} ms` : "—"),
+        h("td", { class: "free" }, item.reason),
         h("td", { class: "num muted" }, ago(item.since, now)),
       )
     );
-    return section("Witnesses", [["Witness", ""], ["Verdict", ""], ["Round trip", "num"], ["Reason", ""], ["Since", "num"]], [
+    return section("Witnesses", [["Witness", ""], ["Verdict", ""], ["Round trip", "num wide"], ["Reason", ""], ["Since", "num"]], [
       h(
         "tr",
         { class: node.connected ? "" : "bad" },
         h("th", { scope: "row" }, "control plane"),
         h("td", {}, node.connected ? "connected" : "lease gone"),
-        h("td", { class: "num" }, "—"),
+        h("td", { class: "num wide" }, "—"),
         h("td", {}, node.connected ? "the agent holds its lease" : "its agent sends no heartbeat"),
         h("td", { class: "num muted" }, ago(node.last_seen_at, now)),
       ),
@@ -175,7 +175,7 @@ export class NodeView implements View {
           h("th", { scope: "row" }, link(this.app, functionUrl(item.function), { class: "mono" }, item.function)),
           h("td", {}, item.active_version ? `v${item.active_version}` : "—"),
           h("td", {}, item.state),
-          h("td", {}, item.error),
+          h("td", { class: "free" }, item.error),
         )
       ),
     );
