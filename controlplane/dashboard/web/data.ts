@@ -5,6 +5,7 @@ import mono500 from "@fontsource/ibm-plex-mono/files/ibm-plex-mono-latin-500-nor
 import sans400 from "@fontsource/ibm-plex-sans/files/ibm-plex-sans-latin-400-normal.woff2" with { type: "bytes" };
 import sans500 from "@fontsource/ibm-plex-sans/files/ibm-plex-sans-latin-500-normal.woff2" with { type: "bytes" };
 import sans600 from "@fontsource/ibm-plex-sans/files/ibm-plex-sans-latin-600-normal.woff2" with { type: "bytes" };
+import plexLicense from "@fontsource/ibm-plex-sans/LICENSE" with { type: "bytes" };
 // @ts-types="@types/d3-geo"
 import { geoArea, geoCentroid } from "d3-geo";
 import type { Feature, MultiPolygon, Polygon, Position } from "geojson";
@@ -92,3 +93,4 @@ function packLine(line: Position[]): number[] {
 Deno.writeTextFileSync(`${out}/world.json`, JSON.stringify(shapes()) + "\n");
 Deno.writeTextFileSync(`${out}/places.json`, JSON.stringify({ countries: countries(), cities: largestCities() }) + "\n");
 for (const [name, bytes] of Object.entries({ sans400, sans500, sans600, mono400, mono500 })) Deno.writeFileSync(`${out}/${name}.woff2`, bytes);
+Deno.writeFileSync(`${out}/LICENSE-IBM-Plex.txt`, plexLicense);
