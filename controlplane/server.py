@@ -9,6 +9,7 @@ import contextlib
 import errno
 import functools
 import ipaddress
+import secrets
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -35,11 +36,14 @@ from controlplane.api.versions import Versions
 from controlplane.bundle import self_contained
 from controlplane.config import Config
 from controlplane.controllers.collector import Collector
+from controlplane.controllers.controller import Controller
 from controlplane.controllers.deployments import Deployments as DeploymentController
 from controlplane.controllers.deployments import Rollouts
 from controlplane.geoip import CityDatabase
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
+from controlplane.store.client import Store
+from controlplane.store.election import Election
 from controlplane.store.requests import Requests
 from nearhop import log, tasks
 from nearhop.errors import NearhopError
@@ -98,7 +102,12 @@ class ControlPlane:
         self.access: Access | None = None
         self.fleet_port = 0
         self._inspect = inspect
-        self._bundles = EtcdBundles(self.store, clock=time.time, quota_bytes=limits.bundle_quota_mib << 20)
+        self._bundles = self._bundles_in(self.store)
+        candidate = f"{config.listen} {secrets.token_hex(4)}"
+        self.elections = {
+            name: Election(self.store, name, candidate, ttl_s=limits.leader_ttl_s) for name in ("deployments", "collector")
+        }
+        self._candidates: list[asyncio.Task[Any]] = []
         self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
         self._router_control = RouterControl(self.publisher, self.routers)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
@@ -140,20 +149,38 @@ class ControlPlane:
         return listen(server, self.config.listen, self.access.credentials(clients=False))
 
     def _spawn(self, group: asyncio.TaskGroup) -> list[asyncio.Task[Any]]:
-        limits = self.config.limits
-        collector = Collector(self._bundles, self.cache, clock=time.time, grace_s=limits.bundle_grace_s)
+        self._candidates = [
+            tasks.spawn(group, election.run(functools.partial(self._lead, name)), name=f"election: {name}")
+            for name, election in self.elections.items()
+        ]
         guarding = self.access.work() if self.access else []
         return [
             tasks.spawn(group, work, name=name)
             for name, work in (
                 ("cache", self.cache.run()),
                 ("publisher", self.publisher.run()),
-                ("deployments", DeploymentController(self.store, self.cache, self._rollouts).run()),
-                ("collector", collector.run()),
                 ("health service", self._tell_health()),
                 *guarding,
             )
         ]
+
+    async def _lead(self, name: str, store: Store) -> None:
+        controller = self._controllers(store)[name]
+        await self._health.set(leading(name), health_pb2.HealthCheckResponse.SERVING)
+        try:
+            await controller.run()
+        finally:
+            await self._health.set(leading(name), health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    def _controllers(self, store: Store) -> dict[str, Controller]:
+        grace_s = self.config.limits.bundle_grace_s
+        return {
+            "deployments": DeploymentController(store, self.cache, self._rollouts),
+            "collector": Collector(self._bundles_in(store), self.cache, clock=time.time, grace_s=grace_s),
+        }
+
+    def _bundles_in(self, store: Store) -> EtcdBundles:
+        return EtcdBundles(store, clock=time.time, quota_bytes=self.config.limits.bundle_quota_mib << 20)
 
     async def _add_services(self, server: grpc.aio.Server, locate: Locate) -> None:
         requests = Requests(self.store, monotonic=time.monotonic)
@@ -179,6 +206,8 @@ class ControlPlane:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)  # type: ignore[no-untyped-call]
         reflection.enable_server_reflection([*_services(), reflection.SERVICE_NAME], server)
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        for name in self.elections:
+            await self._health.set(leading(name), health_pb2.HealthCheckResponse.NOT_SERVING)
 
     async def _tell_health(self) -> None:
         await self.cache.synced.wait()
@@ -188,7 +217,13 @@ class ControlPlane:
         for name in ["", *_services()]:
             await self._health.set(name, status)
 
+    async def _resign(self) -> None:
+        for task in self._candidates:
+            task.cancel()
+        await asyncio.wait(self._candidates)
+
     async def _stop(self, server: grpc.aio.Server) -> None:
+        await self._resign()
         await self._health.enter_graceful_shutdown()
         why = Unavailable("SHUTTING_DOWN", "this control plane is shutting down")
         self.sessions.end_all(why)
@@ -206,6 +241,11 @@ async def serve(config: Config) -> None:
             _log.info("the control plane listens", address=config.listen, fleet=fleet, etcd=etcd, zone=config.zone)
             await stop.wait()
             _log.info("the control plane is stopping")
+
+
+def leading(controller: str) -> str:
+    """Return the name under which the health service says whether this control plane leads *controller*."""
+    return f"nearhop.leads.{controller}"
 
 
 def require_free(address: str) -> None:
