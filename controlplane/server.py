@@ -12,7 +12,7 @@ import ipaddress
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import grpc
@@ -23,10 +23,12 @@ from controlplane import access, steering
 from controlplane.access import Access
 from controlplane.api.deployments import Deployments
 from controlplane.api.errors import ErrorInterceptor, Unavailable
+from controlplane.api.events import Events
+from controlplane.api.flows import Flows
 from controlplane.api.functions import Functions
 from controlplane.api.mutations import Mutations
 from controlplane.api.node_control import NodeControl
-from controlplane.api.nodes import Nodes
+from controlplane.api.nodes import Nodes, look
 from controlplane.api.publisher import Publisher
 from controlplane.api.router_control import RouterControl
 from controlplane.api.routers import Routers
@@ -36,10 +38,12 @@ from controlplane.api.versions import Versions
 from controlplane.bundle import self_contained
 from controlplane.config import Config
 from controlplane.controllers.collector import Collector
-from controlplane.controllers.controller import Controller
 from controlplane.controllers.deployments import Deployments as DeploymentController
 from controlplane.controllers.deployments import Rollouts
+from controlplane.controllers.presence import Presences
+from controlplane.controllers.trimmer import Trimmer
 from controlplane.geoip import CityDatabase
+from controlplane.model import Node
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
 from controlplane.store.client import Store
@@ -50,6 +54,8 @@ from nearhop.errors import NearhopError
 from nearhop.v1 import (
     deployments_pb2,
     deployments_pb2_grpc,
+    events_pb2,
+    events_pb2_grpc,
     functions_pb2,
     functions_pb2_grpc,
     identity_pb2,
@@ -79,6 +85,9 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
+_CONTROLLERS = ("deployments", "collector", "presences", "trimmer")  # each is led by one of the control planes
+
+
 class AddressInUse(NearhopError):
     """The address to listen on is taken, or is not this machine's."""
 
@@ -98,6 +107,7 @@ class ControlPlane:
         self.publisher = Publisher(self.cache, config.zone)
         self.sessions = Sessions(Beat(limits.heartbeat_interval_s, limits.lease_ttl_s))
         self.routers = Routers()
+        self.flows = Flows()
         self.interceptor = ErrorInterceptor()
         self.access: Access | None = None
         self.fleet_port = 0
@@ -105,11 +115,11 @@ class ControlPlane:
         self._bundles = self._bundles_in(self.store)
         candidate = f"{config.listen} {secrets.token_hex(4)}"
         self.elections = {
-            name: Election(self.store, name, candidate, ttl_s=limits.leader_ttl_s) for name in ("deployments", "collector")
+            name: Election(self.store, name, candidate, ttl_s=limits.leader_ttl_s) for name in _CONTROLLERS
         }
         self._candidates: list[asyncio.Task[Any]] = []
         self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
-        self._router_control = RouterControl(self.publisher, self.routers)
+        self._router_control = RouterControl(self.publisher, self.routers, self.flows)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
 
     @contextlib.asynccontextmanager
@@ -165,19 +175,29 @@ class ControlPlane:
         ]
 
     async def _lead(self, name: str, store: Store) -> None:
-        controller = self._controllers(store)[name]
         await self._health.set(leading(name), health_pb2.HealthCheckResponse.SERVING)
         try:
-            await controller.run()
+            await self._control(name, store)
         finally:
             await self._health.set(leading(name), health_pb2.HealthCheckResponse.NOT_SERVING)
 
-    def _controllers(self, store: Store) -> dict[str, Controller]:
-        grace_s = self.config.limits.bundle_grace_s
-        return {
-            "deployments": DeploymentController(store, self.cache, self._rollouts),
-            "collector": Collector(self._bundles_in(store), self.cache, clock=time.time, grace_s=grace_s),
-        }
+    def _control(self, name: str, store: Store) -> Coroutine[Any, Any, None]:
+        limits = self.config.limits
+        match name:
+            case "deployments":
+                return DeploymentController(store, self.cache, self._rollouts).run()
+            case "collector":
+                bundles = self._bundles_in(store)
+                return Collector(bundles, self.cache, clock=time.time, grace_s=limits.bundle_grace_s).run()
+            case "presences":
+                return Presences(store, self.cache, self._look, clock=time.time, quiet_s=limits.lease_ttl_s).run()
+            case "trimmer":
+                return Trimmer(store, self.cache).run()
+            case _:
+                raise ValueError(f"there is no controller {name!r}")
+
+    def _look(self, node: Node, connected: bool) -> tuple[bool | None, str]:
+        return look(node, connected, self.routers.witnesses(node.id))
 
     def _bundles_in(self, store: Store) -> EtcdBundles:
         return EtcdBundles(store, clock=time.time, quota_bytes=self.config.limits.bundle_quota_mib << 20)
@@ -193,8 +213,9 @@ class ControlPlane:
             Deployments(mutations, self.cache, self._rollouts), server
         )
         nodes_pb2_grpc.add_NodesServicer_to_server(Nodes(mutations, self.cache, self.sessions, self.routers), server)
+        events_pb2_grpc.add_EventsServicer_to_server(Events(self.cache), server)
         routing_pb2_grpc.add_RoutingServicer_to_server(
-            Routing(self.cache, self.publisher, self.routers, locate, clock=time.time), server
+            Routing(self.cache, self.publisher, self.routers, locate, flows=self.flows, clock=time.time), server
         )
         node_control = NodeControl(
             self.store, self.cache, self.publisher, self._bundles, self.sessions, clock=time.time
@@ -276,7 +297,7 @@ def listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCreden
 def _services() -> list[str]:
     modules = (
         functions_pb2, versions_pb2, deployments_pb2, nodes_pb2, routing_pb2, node_control_pb2, router_control_pb2,
-        identity_pb2,
+        identity_pb2, events_pb2,
     )  # fmt: skip
     ours = [service.full_name for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
     return [*ours, health.SERVICE_NAME]

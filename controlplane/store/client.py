@@ -113,7 +113,7 @@ class Store:
     def fenced(self, fence: Unchanged) -> "Store":
         """Return this store as its leader's: every commit fails with Deposed once *fence* does not hold any more."""
         store = copy.copy(self)
-        store._fence = fence
+        store._fence = fence  # noqa: SLF001  # of this class
         return store
 
     async def get(self, key: str) -> Item | None:

@@ -89,7 +89,7 @@ class Election:
             until = asyncio.get_running_loop().time() + renewed_at + self._ttl_s - time.monotonic()
             try:
                 async with asyncio.timeout_at(until):
-                    await asyncio.sleep(self._ttl_s / 4)
+                    await asyncio.sleep(self._ttl_s / 3)
                     renewed_at = await self._renewed(fence, lease)
             except (TimeoutError, LeaseLost, Deposed):
                 return
@@ -112,7 +112,9 @@ class Election:
             async with asyncio.timeout(_RESIGN_S):
                 await self._store.revoke(lease)
         except (StoreError, TimeoutError) as error:
-            _log.warning("a lease could not be revoked; it ends by itself", controller=self._controller, error=str(error))
+            _log.warning(
+                "a lease could not be revoked; it ends by itself", controller=self._controller, error=str(error)
+            )
 
     async def _gone(self, revision: int) -> None:
         """Return when the leader's key was deleted, or in any case after a while."""

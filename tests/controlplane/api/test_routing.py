@@ -19,7 +19,7 @@ def in_paris(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ClientLocatio
 
 def routing(plane: ControlPlane) -> Routing:
     """The service itself, with a client location of the test's choice."""
-    return Routing(plane.cache, plane.publisher, plane.routers, in_paris, clock=lambda: 0.0)
+    return Routing(plane.cache, plane.publisher, plane.routers, in_paris, flows=plane.flows, clock=lambda: 0.0)
 
 
 async def test_the_nearest_node_is_chosen_and_every_candidate_explained(plane: ControlPlane, client: Client) -> None:

@@ -11,6 +11,7 @@ from grpc import aio
 
 from controlplane.model import FleetView, Verdict, Witness
 from controlplane.router import replica as module
+from controlplane.router.answers import AnswerCounts
 from controlplane.router.replica import Identity, Replica
 from controlplane.router.spool import Spool
 from nearhop.tasks import cancel
@@ -95,6 +96,7 @@ class Follower:
     def __init__(self, state: Path, *ports: int) -> None:
         self.taken: list[FleetView] = []
         self.verdict = Verdict.UP
+        self.answers = AnswerCounts()
         self.spool = Spool(state)
         self.replica = Replica(
             Identity("r1", "127.0.0.1:53", "127.0.0.1:80", ZONE),
@@ -103,6 +105,7 @@ class Follower:
             membership=None,
             take_over=self.taken.append,
             witnesses=lambda: [Witness("r1", "a", self.verdict, "why", 12.5, 0.25)],
+            answers=self.answers,
             rng=random.Random(1),
         )
 
