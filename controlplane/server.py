@@ -1,6 +1,7 @@
 """The control plane's process: everything wired together, started, and stopped in order.
 
-It starts without etcd: the health service says NOT_SERVING and calls end with UNAVAILABLE until the store was read once.
+It starts without etcd: calls end with UNAVAILABLE until the store was read once. With identities it does not even listen before, since the
+authority of its own certificate is in the store.
 """
 
 import asyncio
@@ -17,7 +18,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from controlplane import steering
+from controlplane import access, steering
+from controlplane.access import Access
 from controlplane.api.deployments import Deployments
 from controlplane.api.errors import ErrorInterceptor, Unavailable
 from controlplane.api.functions import Functions
@@ -38,7 +40,6 @@ from controlplane.controllers.deployments import Rollouts
 from controlplane.geoip import CityDatabase
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
-from controlplane.store.client import Store
 from controlplane.store.requests import Requests
 from nearhop import log, tasks
 from nearhop.errors import NearhopError
@@ -47,6 +48,7 @@ from nearhop.v1 import (
     deployments_pb2_grpc,
     functions_pb2,
     functions_pb2_grpc,
+    identity_pb2,
     node_control_pb2,
     node_control_pb2_grpc,
     nodes_pb2,
@@ -77,18 +79,24 @@ class AddressInUse(NearhopError):
     """The address to listen on is taken, or is not this machine's."""
 
 
+class Stopped(NearhopError):
+    """It was told to stop while it still waited for what it needs."""
+
+
 class ControlPlane:
     """The parts of one control plane; run() gives them life."""
 
     def __init__(self, config: Config, *, inspect: Any = self_contained) -> None:
         self.config = config
         limits = config.limits
-        self.store = Store(config.etcd)
+        self.store = access.store(config)
         self.cache = Cache(self.store)
         self.publisher = Publisher(self.cache, config.zone)
         self.sessions = Sessions(Beat(limits.heartbeat_interval_s, limits.lease_ttl_s))
         self.routers = Routers()
         self.interceptor = ErrorInterceptor()
+        self.access: Access | None = None
+        self.fleet_port = 0
         self._inspect = inspect
         self._bundles = EtcdBundles(self.store, clock=time.time, quota_bytes=limits.bundle_quota_mib << 20)
         self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
@@ -96,29 +104,45 @@ class ControlPlane:
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[int]:
-        """Serve as long as the context lasts; gives the port. Raises AddressInUse."""
-        with contextlib.ExitStack() as stack:
+    async def running(self, stop: asyncio.Event | None = None) -> AsyncIterator[int]:
+        """Serve as long as the context lasts; gives the port. Raises AddressInUse, Stopped when *stop* is set before it could serve."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.store.close)
             locate = _locator(self.config.geoip_database, stack)
-            server = grpc.aio.server(interceptors=[self.interceptor], options=_OPTIONS)
+            self._require_addresses()
+            if self.config.identity is not None:
+                self.access = await access.opened(self.store, self.config, stop)
+                if self.access is None:
+                    raise Stopped("it was told to stop before it could serve")
+            guards = [self.access.interceptor] if self.access else []
+            server = grpc.aio.server(interceptors=[self.interceptor, *guards], options=_OPTIONS)
             await self._add_services(server, locate)
-            port = listen(server, self.config.listen)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    work = self._spawn(group)
-                    await server.start()
-                    try:
-                        yield port
-                    finally:
-                        await self._stop(server)
-                        for task in work:
-                            task.cancel()
-            finally:
-                await self.store.close()
+            port = self._listen(server)
+            async with asyncio.TaskGroup() as group:
+                work = self._spawn(group)
+                await server.start()
+                try:
+                    yield port
+                finally:
+                    await self._stop(server)
+                    for task in work:
+                        task.cancel()
+
+    def _require_addresses(self) -> None:
+        require_free(self.config.listen)
+        if self.config.identity is not None:
+            require_free(self.config.identity.listen)
+
+    def _listen(self, server: grpc.aio.Server) -> int:
+        if self.access is None or self.config.identity is None:
+            return listen(server, self.config.listen, None)
+        self.fleet_port = listen(server, self.config.identity.listen, self.access.credentials(clients=True))
+        return listen(server, self.config.listen, self.access.credentials(clients=False))
 
     def _spawn(self, group: asyncio.TaskGroup) -> list[asyncio.Task[Any]]:
         limits = self.config.limits
         collector = Collector(self._bundles, self.cache, clock=time.time, grace_s=limits.bundle_grace_s)
+        guarding = self.access.work() if self.access else []
         return [
             tasks.spawn(group, work, name=name)
             for name, work in (
@@ -127,6 +151,7 @@ class ControlPlane:
                 ("deployments", DeploymentController(self.store, self.cache, self._rollouts).run()),
                 ("collector", collector.run()),
                 ("health service", self._tell_health()),
+                *guarding,
             )
         ]
 
@@ -149,6 +174,8 @@ class ControlPlane:
         )
         node_control_pb2_grpc.add_NodeControlServicer_to_server(node_control, server)
         router_control_pb2_grpc.add_RouterControlServicer_to_server(self._router_control, server)
+        if self.access is not None:
+            self.access.add_services(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)  # type: ignore[no-untyped-call]
         reflection.enable_server_reflection([*_services(), reflection.SERVICE_NAME], server)
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -172,14 +199,17 @@ class ControlPlane:
 async def serve(config: Config) -> None:
     """Run a control plane until SIGTERM or SIGINT. Raises AddressInUse."""
     stop = tasks.stop_event()
-    async with ControlPlane(config).running():
-        _log.info("the control plane listens", address=config.listen, etcd=",".join(config.etcd), zone=config.zone)
-        await stop.wait()
-        _log.info("the control plane is stopping")
+    with contextlib.suppress(Stopped):
+        async with ControlPlane(config).running(stop):
+            fleet = config.identity.listen if config.identity else "none"
+            etcd = ",".join(config.etcd)
+            _log.info("the control plane listens", address=config.listen, fleet=fleet, etcd=etcd, zone=config.zone)
+            await stop.wait()
+            _log.info("the control plane is stopping")
 
 
-def listen(server: grpc.aio.Server, address: str) -> int:
-    """Bind *server* to host:port and return the port. Raises AddressInUse."""
+def require_free(address: str) -> None:
+    """Make sure that host:port can be listened on. Raises AddressInUse."""
     host, _, port = address.rpartition(":")
     try:
         # gRPC's own error does not say why.
@@ -190,8 +220,15 @@ def listen(server: grpc.aio.Server, address: str) -> int:
     except OSError as error:
         why = "is in use by another process" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
         raise AddressInUse(f"the listen address {address} {why}") from error
+
+
+def listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+    """Bind *server* to host:port, by TLS with *credentials*, and return the port. Raises AddressInUse."""
+    require_free(address)
     try:
-        return server.add_insecure_port(address)
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise AddressInUse(f"the listen address {address} cannot be used: {error}") from error
 
@@ -199,12 +236,13 @@ def listen(server: grpc.aio.Server, address: str) -> int:
 def _services() -> list[str]:
     modules = (
         functions_pb2, versions_pb2, deployments_pb2, nodes_pb2, routing_pb2, node_control_pb2, router_control_pb2,
+        identity_pb2,
     )  # fmt: skip
     ours = [service.full_name for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
     return [*ours, health.SERVICE_NAME]
 
 
-def _locator(path: str, stack: contextlib.ExitStack) -> Locate:
+def _locator(path: str, stack: contextlib.AsyncExitStack) -> Locate:
     if not path:
         return steering.unlocated
     database = stack.enter_context(contextlib.closing(CityDatabase.open(path)))

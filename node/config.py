@@ -7,6 +7,8 @@ from typing import Literal
 
 from nearhop import config, names
 from nearhop.errors import InvalidInput, Violation
+from nearhop.membership import JoinConfig
+from nearhop.names import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,13 @@ class NodeConfig:
     boot_wall_s: float = 10.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+    identity_dir: Path | None = None  # the certificate and its key; None is <state_dir>/identity
+    join: JoinConfig | None = None  # how to get a certificate
+    insecure: bool = False  # for tests of one part: no TLS, to control planes on loopback only
+
+    @property
+    def identity(self) -> Path:
+        return self.identity_dir or self.state_dir / "identity"
 
     @property
     def cache(self) -> Path:
@@ -66,6 +75,12 @@ def check(settings: NodeConfig) -> list[Violation]:
         for name, value, low, high in bounds
         if not low <= value <= high
     ]
+    if settings.insecure:
+        found += [
+            Violation("insecure", f"is for loopback only, and {text} is not")
+            for text in settings.control_planes
+            if not is_loopback(text)
+        ]
     if not settings.listen:
         found.append(Violation("listen", "must name at least one address and port"))
     found += [

@@ -1,8 +1,9 @@
-"""Errors -> google.rpc.Status, by one table, in one interceptor round every method of ours."""
+"""Errors -> google.rpc.Status, by one table, in one interceptor round every method."""
 
 import contextlib
 import inspect
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, cast
 
@@ -10,14 +11,21 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
+from controlplane.identity import errors as identity_errors
 from controlplane.store.errors import Conflict, QuotaExceeded, StoreUnavailable
 from nearhop import log
 from nearhop.errors import InvalidInput, NearhopError
 
 _log = log.get(__name__)
 
-_OURS = "/nearhop.v1."
 _DETAILS_KEY = "grpc-status-details-bin"
+_IDENTITY: dict[type[identity_errors.IdentityError], tuple[int, str]] = {
+    identity_errors.JoinRefused: (code_pb2.PERMISSION_DENIED, "JOIN_REFUSED"),
+    identity_errors.AlreadyExists: (code_pb2.ALREADY_EXISTS, "IDENTITY_EXISTS"),
+    identity_errors.NotFound: (code_pb2.NOT_FOUND, "IDENTITY_NOT_FOUND"),
+    identity_errors.Revoked: (code_pb2.PERMISSION_DENIED, "IDENTITY_REVOKED"),
+    identity_errors.Cut: (code_pb2.UNAUTHENTICATED, "IDENTITY_ENDED"),
+}
 
 
 class Refusal(NearhopError):
@@ -67,6 +75,18 @@ class Unavailable(Refusal):
     code = code_pb2.UNAVAILABLE
 
 
+class Denied(Refusal):
+    """The caller is known, and may not."""
+
+    code = code_pb2.PERMISSION_DENIED
+
+
+class Unauthenticated(Refusal):
+    """The caller has not shown who it is."""
+
+    code = code_pb2.UNAUTHENTICATED
+
+
 def no_function(name: str) -> NotFound:
     return NotFound("FUNCTION_NOT_FOUND", f"there is no function {name!r}", function=name)
 
@@ -75,32 +95,37 @@ def to_status(error: Exception) -> status_pb2.Status | None:
     """Return the status for *error*, or None for one that nobody foresaw."""
     match error:
         case InvalidInput():
-            bad_request = error_details_pb2.BadRequest(
+            detail: Any = error_details_pb2.BadRequest(
                 field_violations=[
                     error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.reason)
                     for violation in error.violations
                 ]
             )
-            return _status(code_pb2.INVALID_ARGUMENT, str(error), bad_request)
+            code, message = code_pb2.INVALID_ARGUMENT, str(error)
         case Refusal():
-            return _status(error.code, str(error), _info(error.reason, error.metadata))
+            code, message, detail = error.code, str(error), _info(error.reason, error.metadata)
+        case identity_errors.IdentityError():
+            code, reason = _IDENTITY[type(error)]
+            message, detail = str(error), _info(reason)
         case StoreUnavailable():
-            message = f"the store (etcd) is unreachable: {error}"
-            return _status(code_pb2.UNAVAILABLE, message, _info("STORE_UNREACHABLE"))
+            message, detail = f"the store (etcd) is unreachable: {error}", _info("STORE_UNREACHABLE")
+            code = code_pb2.UNAVAILABLE
         case Conflict():
-            message = "the records kept changing while the call was at work; try again"
-            return _status(code_pb2.ABORTED, message, _info("STORE_CONFLICT"))
+            message, detail = "the records kept changing while the call was at work; try again", _info("STORE_CONFLICT")
+            code = code_pb2.ABORTED
         case QuotaExceeded():
-            return _status(code_pb2.RESOURCE_EXHAUSTED, str(error), _info("BUNDLE_QUOTA_EXCEEDED"))
+            code, message, detail = code_pb2.RESOURCE_EXHAUSTED, str(error), _info("BUNDLE_QUOTA_EXCEEDED")
         case _:
             return None
+    return _status(code, message, detail)
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Wraps our methods so that whatever they raise ends the call with a status."""
+    """Wraps all methods so that whatever they raise ends the call with a status. *refused* counts by method and status code."""
 
     def __init__(self) -> None:
         self.internal_errors = 0
+        self.refused: Counter[tuple[str, str]] = Counter()
 
     async def intercept_service(
         self,
@@ -108,7 +133,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "grpc.RpcMethodHandler[Any, Any]":
         handler: Any = await continuation(handler_call_details)  # None when there is no such method
-        if handler is None or not handler_call_details.method.startswith(_OURS):
+        if handler is None:
             return cast("grpc.RpcMethodHandler[Any, Any]", handler)
         return self._wrapped(handler, handler_call_details.method)
 
@@ -143,7 +168,9 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
             status = to_status(cause)
             if status is None and context.done():
                 return  # the client has gone, and writing to it failed
-            await _abort(context, status or self._internal(method, cause))
+            status = status or self._internal(method, cause)
+            self.refused[method, code_pb2.Code.Name(status.code)] += 1
+            await _abort(context, status)
 
     def _internal(self, method: str, error: Exception) -> status_pb2.Status:
         self.internal_errors += 1

@@ -1,42 +1,92 @@
-"""Where the control plane is: said by the caller, or the one of the cluster on this machine."""
+"""Where the control plane is and how to show who one is: said by the caller, or those of the cluster on this machine."""
 
 import re
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
 from controlplane.cli.failure import Exit, Failure
 from deploy.local import state
+from nearhop.names import is_loopback
 
 _ENDPOINT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 
 
-def resolve(endpoint: str | None, state_dir: Path | None) -> str:
-    """Return the control plane's host:port. Raises Failure when none is known."""
-    if endpoint is not None:
-        match = _ENDPOINT.fullmatch(endpoint)
-        if match is None or not 0 < int(match[1]) < 65536:
-            raise Failure(
-                f"{endpoint!r} is no endpoint", "it must be HOST:PORT, such as 127.0.0.1:7400", status=Exit.USAGE
-            )
-        return endpoint
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the caller has said of itself: an API token, and the file with the authority to trust."""
+
+    token: str = ""
+    ca: Path | None = None
+
+
+# What the command's global options said; they come before the command and are read before it.
+SAID: ContextVar[Access] = ContextVar("access", default=Access())  # noqa: B039  # it is frozen
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A control plane's host:port, and how to speak to it. Without *ca* it is spoken to in the open, on loopback only."""
+
+    address: str
+    ca: Path | None = None
+    token: str = ""
+
+    def __str__(self) -> str:
+        return self.address
+
+
+def resolve(endpoint: str | None, state_dir: Path | None) -> Target:
+    """Return the control plane to speak to. Raises Failure when none is known."""
+    said = SAID.get()
     folder = state.folder(state_dir)
-    if not state.is_running(folder):
-        raise Failure(
-            f"no control plane is known: no cluster runs in {folder}",
-            do="Start one with `nearhop up`, or name one with --endpoint HOST:PORT",
-            status=Exit.UNREACHABLE,
-        )
-    described = state.read(folder)
-    if described is None:
+    described = state.read(folder) if state.is_running(folder) else None
+    if endpoint is None:
+        return _with(_local(folder, described), said)
+    match = _ENDPOINT.fullmatch(endpoint)
+    if match is None or not 0 < int(match[1]) < 65536:
+        raise Failure(f"{endpoint!r} is no endpoint", "it must be HOST:PORT, such as 127.0.0.1:7400", status=Exit.USAGE)
+    if described is not None and described.control_plane == endpoint:
+        return _with(_local(folder, described), said)
+    return _with(Target(endpoint), said)
+
+
+def _local(folder: Path, described: state.Description | None) -> Target:
+    if described is not None:
+        return Target(described.control_plane, Path(described.ca), _read_token(Path(described.token_file)))
+    if state.is_running(folder):
         raise Failure(
             "the cluster on this machine is still starting", do="Try again in a few seconds", status=Exit.UNREACHABLE
         )
-    return described.control_plane
+    raise Failure(
+        f"no control plane is known: no cluster runs in {folder}",
+        do="Start one with `nearhop up`, or name one with --endpoint HOST:PORT",
+        status=Exit.UNREACHABLE,
+    )
 
 
-def local(target: str, state_dir: Path | None) -> dict[str, str | int] | None:
+def _read_token(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise Failure(f"the cluster's API token cannot be read: {error}") from error
+
+
+def _with(target: Target, said: Access) -> Target:
+    target = Target(target.address, said.ca or target.ca, said.token or target.token)
+    if target.ca is None and (target.token or not is_loopback(target.address)):
+        raise Failure(
+            f"it cannot be told whether {target.address} is the right control plane",
+            do="Name the file with its authority's certificate with --ca FILE or NEARHOP_CA",
+            status=Exit.USAGE,
+        )
+    return target
+
+
+def local(target: Target, state_dir: Path | None) -> dict[str, str | int] | None:
     """Return what is known of the cluster on this machine when *target* is its control plane, else None."""
     folder = state.folder(state_dir)
     described = state.read(folder) if state.is_running(folder) else None
-    if described is None or described.control_plane != target:
+    if described is None or described.control_plane != target.address:
         return None
     return {"pid": described.pid, "state_dir": str(folder), "logs": str(folder / "logs")}

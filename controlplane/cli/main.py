@@ -5,8 +5,21 @@ import sys
 
 import typer
 
-from controlplane.cli import show
-from controlplane.cli.commands import deploy, down, functions, nodes, roles, rollback, route, status, up, versions
+from controlplane.cli import options, show
+from controlplane.cli.commands import (
+    deploy,
+    down,
+    functions,
+    identities,
+    nodes,
+    roles,
+    rollback,
+    route,
+    status,
+    token,
+    up,
+    versions,
+)
 from controlplane.cli.failure import Exit, Failure
 from nearhop.errors import EngineMissing, InvalidInput, NearhopError
 
@@ -25,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
+app.callback()(options.access)
 app.command()(up.up)
 app.command()(down.down)
 app.command()(status.status)
@@ -34,8 +48,16 @@ app.add_typer(functions.app, name="functions")
 app.add_typer(versions.app, name="versions")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(route.app, name="route")
-for role in (roles.controlplane, roles.router, roles.node, roles.dashboard):
+app.add_typer(token.app, name="token")
+app.add_typer(identities.app, name="identity")
+for role in (roles.controlplane, roles.router, roles.dashboard):
     app.command(rich_help_panel="One part of a cluster")(role)
+app.add_typer(roles.node, name="node", rich_help_panel="One part of a cluster")
+app.command(
+    rich_help_panel="One part of a cluster",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(roles.setup)
 
 
 def main() -> None:

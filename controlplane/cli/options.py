@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from controlplane.cli.endpoint import SAID, Access
+
 Endpoint = Annotated[
     str | None,
     typer.Option(
@@ -27,3 +29,27 @@ StateDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to standard output.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def access(
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="NEARHOP_TOKEN",
+            help="An API token; by default that of the cluster on this machine. Other users see a command line: "
+            "prefer NEARHOP_TOKEN.",
+            show_default=False,
+            show_envvar=True,
+        ),
+    ] = "",
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="NEARHOP_CA",
+            metavar="FILE",
+            help="The certificate of the control plane's authority (ca.pem).",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    SAID.set(Access(token, ca))

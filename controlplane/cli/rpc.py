@@ -11,10 +11,13 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # generated, without stubs
 
+from controlplane.cli.endpoint import Target
 from controlplane.cli.failure import Exit, Failure
+from nearhop import tls
 from nearhop.v1 import (
     deployments_pb2_grpc,
     functions_pb2_grpc,
+    identity_pb2_grpc,
     nodes_pb2_grpc,
     routing_pb2_grpc,
     versions_pb2_grpc,
@@ -44,12 +47,15 @@ class Connection:
     deployments: "deployments_pb2_grpc.DeploymentsAsyncStub"
     nodes: "nodes_pb2_grpc.NodesAsyncStub"
     routing: "routing_pb2_grpc.RoutingAsyncStub"
+    identity: "identity_pb2_grpc.IdentityAsyncStub"
+    tokens: "identity_pb2_grpc.TokensAsyncStub"
 
 
 @asynccontextmanager
-async def connect(endpoint: str) -> AsyncIterator[Connection]:
-    """Give a connection to the control plane at *endpoint*; a call that fails inside leaves as a Failure."""
-    async with grpc.aio.insecure_channel(endpoint, options=_OPTIONS) as channel:
+async def connect(target: Target) -> AsyncIterator[Connection]:
+    """Give a connection to *target*; a call that fails inside leaves as a Failure."""
+    endpoint = target.address
+    async with _channel(target) as channel:
         try:
             yield Connection(
                 endpoint,
@@ -58,9 +64,22 @@ async def connect(endpoint: str) -> AsyncIterator[Connection]:
                 deployments_pb2_grpc.DeploymentsStub(channel),
                 nodes_pb2_grpc.NodesStub(channel),
                 routing_pb2_grpc.RoutingStub(channel),
+                identity_pb2_grpc.IdentityStub(channel),
+                identity_pb2_grpc.TokensStub(channel),
             )
         except grpc.aio.AioRpcError as error:
             raise explain(error, endpoint) from error
+
+
+def _channel(target: Target) -> grpc.aio.Channel:
+    if target.ca is None:
+        return grpc.aio.insecure_channel(target.address, options=_OPTIONS)
+    try:
+        authorities = target.ca.read_bytes()
+        tls.certificates(authorities, str(target.ca))
+    except (OSError, tls.CertificateError) as error:
+        raise Failure(f"the authority's certificate cannot be read: {error}", status=Exit.USAGE) from error
+    return tls.channel(target.address, authorities=authorities, token=target.token, options=_OPTIONS)
 
 
 def request_id() -> str:
@@ -73,19 +92,10 @@ def explain(error: grpc.aio.AioRpcError, endpoint: str) -> Failure:
     details = error.details() or "it gave no reason"
     reasons = tuple(_violations(error))
     match error.code():
-        case grpc.StatusCode.UNAVAILABLE if _status_details(error) is None:
-            return Failure(
-                f"the control plane at {endpoint} cannot be reached",
-                do="Is it running? `nearhop status` tells of the cluster on this machine, `nearhop up` starts one",
-                status=Exit.UNREACHABLE,
-            )
         case grpc.StatusCode.UNAVAILABLE:
-            return Failure(
-                f"the control plane at {endpoint} cannot do this now: UNAVAILABLE",
-                details,
-                "Functions and DNS go on meanwhile; try again when its store is back",
-                status=Exit.UNREACHABLE,
-            )
+            return _unavailable(error, endpoint, details)
+        case grpc.StatusCode.UNAUTHENTICATED:
+            return Failure(details, do="Give an API token with --token or NEARHOP_TOKEN")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return Failure(
                 f"the control plane at {endpoint} did not answer in time",
@@ -104,6 +114,28 @@ def explain(error: grpc.aio.AioRpcError, endpoint: str) -> Failure:
             )
         case code:
             return Failure(f"{details.rstrip('.')} ({code.name})", reasons=reasons)
+
+
+def _unavailable(error: grpc.aio.AioRpcError, endpoint: str, details: str) -> Failure:
+    if tls.is_untrusted(error):
+        return Failure(
+            f"the control plane at {endpoint} is not of the authority that is trusted here",
+            details,
+            do="Is it the right address, and the right --ca?",
+            status=Exit.UNREACHABLE,
+        )
+    if _status_details(error) is None:
+        return Failure(
+            f"the control plane at {endpoint} cannot be reached",
+            do="Is it running? `nearhop status` tells of the cluster on this machine, `nearhop up` starts one",
+            status=Exit.UNREACHABLE,
+        )
+    return Failure(
+        f"the control plane at {endpoint} cannot do this now: UNAVAILABLE",
+        details,
+        "Functions and DNS go on meanwhile; try again when its store is back",
+        status=Exit.UNREACHABLE,
+    )
 
 
 def _status_details(error: grpc.aio.AioRpcError) -> bytes | None:

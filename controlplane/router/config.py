@@ -7,6 +7,8 @@ from typing import Literal
 
 from nearhop import config, names
 from nearhop.errors import InvalidInput, Violation
+from nearhop.membership import JoinConfig, Membership
+from nearhop.spiffe import Part, Role
 
 ZONE_MAX = 180  # leaves room for a label and for the names inside SOA
 
@@ -57,6 +59,16 @@ class RouterConfig:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     probe: ProbeConfig = field(default_factory=ProbeConfig)
+    identity_dir: Path | None = None  # the certificate and its key; None is <state_dir>/identity
+    join: JoinConfig | None = None  # how to get a certificate
+    insecure: bool = False  # for tests of one part: no TLS, to control planes on loopback only
+
+    def membership(self) -> Membership | None:
+        """Return what keeps the router's certificate, or None without TLS."""
+        if self.insecure:
+            return None
+        folder = self.identity_dir or self.state_dir / "identity"
+        return Membership(Part(Role.ROUTER, self.id), folder, self.control_planes, self.join)
 
     def dns_endpoints(self) -> tuple[Endpoint, ...]:
         """Return where DNS is served, UDP and TCP each."""
@@ -81,6 +93,12 @@ def check(loaded: RouterConfig) -> list[Violation]:
     found += [Violation("zone", reason) for reason in names.hostname_reasons(loaded.zone)]
     if len(loaded.zone) > ZONE_MAX:
         found.append(Violation("zone", f"has {len(loaded.zone)} characters; at most {ZONE_MAX} are allowed"))
+    if loaded.insecure:
+        found += [
+            Violation("insecure", f"is for loopback only, and {text} is not")
+            for text in loaded.control_planes
+            if not names.is_loopback(text)
+        ]
     if not loaded.dns_listen:
         found.append(Violation("dns_listen", "must name at least one address"))
     if not loaded.control_planes:

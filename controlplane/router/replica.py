@@ -15,8 +15,9 @@ from grpc import aio
 from controlplane.model import FleetView, Verdict, Witness
 from controlplane.router import views
 from controlplane.router.spool import Spool
-from nearhop import log
+from nearhop import log, tls
 from nearhop.errors import InvalidInput
+from nearhop.membership import Membership
 from nearhop.v1 import nodes_pb2
 from nearhop.v1 import router_control_pb2 as pb
 from nearhop.v1 import router_control_pb2_grpc as rpc
@@ -55,7 +56,9 @@ class Identity:
 
 
 class Replica:
-    """Keeps the newest view. *take_over* is called with each one that replaces another; *witnesses* gives the verdicts to report."""
+    """Keeps the newest view; without *membership* the streams are not encrypted.
+
+    *take_over* is called with each one that replaces another; *witnesses* gives the verdicts to report."""
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class Replica:
         endpoints: Sequence[str],
         spool: Spool,
         *,
+        membership: Membership | None,
         take_over: Callable[[FleetView], None],
         witnesses: Callable[[], Iterable[Witness]],
         rng: random.Random,
@@ -70,6 +74,8 @@ class Replica:
         self._identity = identity
         self._endpoints = endpoints
         self._spool = spool
+        self._membership = membership
+        self._renewed = False
         self._take_over = take_over
         self._witnesses = witnesses
         self._rng = rng
@@ -98,12 +104,16 @@ class Replica:
         """Follow the control plane until cancelled."""
         failures = 0
         for endpoint in itertools.cycle(self._endpoints):
+            if self._membership is not None:
+                await self._membership.ready()
             try:
-                async with aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS) as channel:
+                async with self._channel(endpoint) as channel:
                     await self._follow(rpc.RouterControlStub(channel), endpoint)
                 reason = "it ended the stream"
             except aio.AioRpcError as error:
-                reason = f"{error.code().name}: {error.details()}"
+                reason = f"{error.code().name}: {tls.explain(error)}"
+            except tls.CertificateError as error:
+                reason = str(error)
             except Exception:  # noqa: BLE001  # logged and counted
                 # The rim: whatever one view or one endpoint brings about, DNS goes on from the last good view.
                 self.errors += 1
@@ -115,6 +125,18 @@ class Replica:
             tell("no routing view from the control plane", endpoint=endpoint, reason=reason)
             ceiling = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures - 1, 10))
             await asyncio.sleep(self._rng.uniform(ceiling / 2, ceiling))
+
+    async def reopen_on_renewal(self) -> None:
+        """End the stream whenever there is a new certificate, until cancelled: the control plane lets none outlive the one it was opened with."""
+        while self._membership is not None:
+            await self._membership.changed()
+            self._renewed = True
+            self._verdict_changed.set()
+
+    def _channel(self, endpoint: str) -> aio.Channel:
+        if self._membership is None:
+            return aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS)
+        return self._membership.channel(endpoint, _CHANNEL_OPTIONS)
 
     async def _follow(self, stub: "rpc.RouterControlAsyncStub", endpoint: str) -> None:
         call = stub.Sync(self._messages())
@@ -128,7 +150,8 @@ class Replica:
         identity = self._identity
         hello = pb.RouterHello(router=identity.router, dns=identity.dns, http=identity.http, epoch=self._epoch)
         yield pb.RouterMessage(hello=hello)
-        while True:
+        self._renewed = False
+        while not self._renewed:
             self._verdict_changed.clear()
             verdicts = [_encode(witness) for witness in self._witnesses()]
             yield pb.RouterMessage(report=pb.RouterReport(epoch=self._epoch, verdicts=verdicts))

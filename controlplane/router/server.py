@@ -82,8 +82,15 @@ class Router:
         self._alarm = ""
         self._probes = Probes(config.probe, config.id, self._observe, rng)
         identity = Identity(config.id, str(self.dns[0]), str(self.http), config.zone)
+        self._membership = config.membership()
         self._replica = Replica(
-            identity, config.control_planes, spool, take_over=self._take_over, witnesses=self._witnesses, rng=rng
+            identity,
+            config.control_planes,
+            spool,
+            membership=self._membership,
+            take_over=self._take_over,
+            witnesses=self._witnesses,
+            rng=rng,
         )
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -104,6 +111,9 @@ class Router:
                     spawn(group, self._replica.run(), name="replica"),
                     spawn(group, self._tick(), name="tick"),
                 ]
+                if self._membership is not None:
+                    work.append(spawn(group, self._membership.run(), name="membership"))
+                    work.append(spawn(group, self._replica.reopen_on_renewal(), name="replica renewal"))
                 _log.info(
                     "the router listens", dns=" ".join(map(str, self.dns)), http=str(self.http), zone=self._config.zone
                 )

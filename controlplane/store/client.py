@@ -96,9 +96,16 @@ class Delete:
 class Store:
     """A connection to etcd. Nothing is sent before the first call; an absent etcd is each call's StoreUnavailable."""
 
-    def __init__(self, endpoints: Sequence[str]) -> None:
+    def __init__(
+        self, endpoints: Sequence[str], credentials: grpc.ChannelCredentials | None = None, *, server_name: str = ""
+    ) -> None:
+        """With *credentials* by TLS; every member's certificate must then hold *server_name*."""
         self.endpoints = tuple(endpoints)
-        self._channel = grpc.aio.insecure_channel(target(endpoints), options=_OPTIONS)
+        if credentials is None:
+            self._channel = grpc.aio.insecure_channel(target(endpoints), options=_OPTIONS)
+        else:
+            options = [*_OPTIONS, ("grpc.ssl_target_name_override", server_name)]
+            self._channel = grpc.aio.secure_channel(target(endpoints), credentials, options=options)
         self._kv = KVService(self._channel)
         self._lease = LeaseService(self._channel)
         self._watch = WatchService(self._channel, max_reconnect_backoff_seconds=1.0)

@@ -4,7 +4,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local import toml
+from controlplane.identity import etcd_tls
+from deploy.local import identities, toml
 from deploy.local.settings import ROUTER, ZONE, NodeSettings, Settings
 from nearhop import engines
 
@@ -21,7 +22,8 @@ class Part:
 
 def etcd(settings: Settings) -> Part:
     """Return the embedded etcd, a cluster of one member that keeps everything in the state folder."""
-    client, peer = f"http://{settings.etcd}", f"http://{settings.etcd_peer}"
+    client, peer = f"https://{settings.etcd}", f"https://{settings.etcd_peer}"
+    keys = settings.keys
     argv = (
         str(engines.find("etcd").path),
         "--name=local",
@@ -31,6 +33,14 @@ def etcd(settings: Settings) -> Part:
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=local={peer}",
+        f"--cert-file={keys / etcd_tls.MEMBER}.pem",
+        f"--key-file={keys / etcd_tls.MEMBER}.key",
+        f"--trusted-ca-file={keys / etcd_tls.AUTHORITY}",
+        "--client-cert-auth",
+        f"--peer-cert-file={keys / etcd_tls.MEMBER}.pem",
+        f"--peer-key-file={keys / etcd_tls.MEMBER}.key",
+        f"--peer-trusted-ca-file={keys / etcd_tls.AUTHORITY}",
+        "--peer-client-cert-auth",
         "--auto-compaction-mode=periodic",
         "--auto-compaction-retention=1h",
         "--logger=zap",
@@ -41,6 +51,7 @@ def etcd(settings: Settings) -> Part:
 
 def control_plane(settings: Settings, geoip: Path | None) -> Part:
     """Return the control plane, its configuration written."""
+    keys = settings.keys
     config = _write(
         settings,
         "controlplane",
@@ -49,6 +60,16 @@ def control_plane(settings: Settings, geoip: Path | None) -> Part:
             "etcd": [settings.etcd],
             "zone": ZONE,
             "geoip_database": str(geoip or ""),
+            "etcd_tls": {
+                "authority": str(keys / etcd_tls.AUTHORITY),
+                "certificate": str(keys / f"{etcd_tls.CLIENT}.pem"),
+                "key": str(keys / f"{etcd_tls.CLIENT}.key"),
+            },
+            "identity": {
+                "key_file": str(keys / identities.KEY_FILE),
+                "listen": settings.fleet,
+                "bootstrap_dir": str(keys),
+            },
         },
     )
     return Part("controlplane", _python("controlplane", config), settings.control_plane)
@@ -61,7 +82,8 @@ def router(settings: Settings, geoip: Path | None) -> Part:
         "router",
         {
             "id": ROUTER,
-            "control_planes": [settings.control_plane],
+            "control_planes": [settings.fleet],
+            "join": _join(settings, ROUTER),
             "dns_listen": [settings.router_dns],
             "http_listen": settings.router_http,
             "zone": ZONE,
@@ -84,7 +106,8 @@ def node(settings: Settings, node: NodeSettings, geoip: Path | None) -> Part:
             "region": node.region.name,
             "latitude": node.region.location.latitude,
             "longitude": node.region.location.longitude,
-            "control_planes": [settings.control_plane],
+            "control_planes": [settings.fleet],
+            "join": _join(settings, node.id),
             "listen": [settings.ingress(node)],
             "advertise_ipv4": [node.address],
             "port": settings.node_port,
@@ -96,6 +119,10 @@ def node(settings: Settings, node: NodeSettings, geoip: Path | None) -> Part:
         },
     )
     return Part(node.id, _python("node", config), settings.ingress(node), grace_s=15.0)
+
+
+def _join(settings: Settings, name: str) -> toml.Table:
+    return {"control_planes": [settings.control_plane], "token_file": str(identities.token_file(settings, name))}
 
 
 def _python(module: str, config: Path) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ def wanted(settings: Settings) -> Iterator[Listener]:
     """Yield every address that a cluster of these settings listens on."""
     for part, endpoint in (
         ("the control plane", settings.control_plane),
+        ("the control plane", settings.fleet),
         ("etcd", settings.etcd),
         ("etcd", settings.etcd_peer),
         ("the router's DNS", settings.router_dns),

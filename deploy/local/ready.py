@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -10,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from controlplane.cli.rpc import Connection
 from deploy.local import logs, web
 from deploy.local.supervisor import Supervised
+from nearhop import tls
 from nearhop.errors import NearhopError
 from nearhop.v1 import nodes_pb2
 
@@ -51,12 +54,12 @@ def _not_ready(supervised: Supervised, reason: str) -> NotReady:
     return NotReady(supervised.part.name, reason, tuple(logs.tail(supervised.log, _SHOWN_LINES)))
 
 
-def etcd(endpoint: str) -> Check:
+def etcd(endpoint: str, context: ssl.SSLContext) -> Check:
     """Return the check of an etcd: it has a leader and commits."""
 
     async def check() -> str | None:
         try:
-            answer = await web.get(endpoint, "/health", {}, timeout_s=_ANSWER_S)
+            answer = await web.get(endpoint, "/health", {}, timeout_s=_ANSWER_S, context=context)
             healthy = json.loads(answer.body).get("health") == "true"
         except (OSError, ValueError) as error:
             return f"{endpoint} gave no answer ({error})"
@@ -65,11 +68,15 @@ def etcd(endpoint: str) -> Check:
     return check
 
 
-def control_plane(endpoint: str) -> Check:
+def control_plane(endpoint: str, ca: Path) -> Check:
     """Return the check of a control plane, by the standard health service."""
 
     async def check() -> str | None:
-        async with grpc.aio.insecure_channel(endpoint, options=(("grpc.enable_http_proxy", 0),)) as channel:
+        try:
+            authorities = await asyncio.to_thread(ca.read_bytes)
+        except FileNotFoundError:
+            return "it has not made its authority yet"
+        async with tls.channel(endpoint, authorities=authorities, options=(("grpc.enable_http_proxy", 0),)) as channel:
             try:
                 answer = await health_pb2_grpc.HealthStub(channel).Check(  # type: ignore[no-untyped-call]  # generated, without stubs
                     health_pb2.HealthCheckRequest(), timeout=_ANSWER_S

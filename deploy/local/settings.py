@@ -63,6 +63,16 @@ class Settings:
         return f"{HOST}:{self.base_port + 2}"
 
     @property
+    def fleet(self) -> str:
+        """Where nodes and routers connect with their certificates."""
+        return f"{HOST}:{self.base_port + 3}"
+
+    @property
+    def keys(self) -> Path:
+        """The folder with this cluster's keys and tokens, for its owner alone."""
+        return self.state_dir / "keys"
+
+    @property
     def router_dns(self) -> str:
         """Where the router answers DNS, over UDP and TCP."""
         return f"{HOST}:{self.base_port + 53}"

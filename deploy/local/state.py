@@ -26,13 +26,15 @@ class NotOurs(NearhopError):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A running cluster, for other commands: where it is reached and which process keeps it."""
+    """A running cluster, for other commands: where it is reached, with which credentials, and which process keeps it."""
 
     pid: int
     control_plane: str
     router_dns: str
     router_http: str
     zone: str
+    ca: str
+    token_file: str
 
 
 def folder(chosen: Path | None) -> Path:

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 
-Value = str | int | float | bool | Sequence[str]
+Simple = str | int | float | bool | Sequence[str]
+Table = Mapping[str, Simple]
+Value = Simple | Table
 
 
 def render(values: Mapping[str, Value]) -> str:
@@ -20,5 +22,7 @@ def _value(value: Value) -> str:
         case str():
             # A basic string is JSON's but for DEL, which it does not allow.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case Mapping():
+            return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
         case _:
             return "[" + ", ".join(_value(item) for item in value) + "]"

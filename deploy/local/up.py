@@ -11,11 +11,11 @@ from controlplane.cli.failure import Failure
 from controlplane.geoip import CityDatabase
 from controlplane.model import Location
 from deploy.local import detach as detaching
-from deploy.local import geo, parts, ports, ready, sample, state, tour
+from deploy.local import geo, identities, parts, ports, ready, sample, state, tour
 from deploy.local.geo import Client
 from deploy.local.settings import ZONE, NodeSettings, Settings
 from deploy.local.supervisor import Supervised, Supervisor
-from nearhop import tasks
+from nearhop import tasks, tls
 from nearhop.errors import NearhopError
 from nearhop.v1 import nodes_pb2
 
@@ -141,11 +141,13 @@ class _Cluster:
         database = geo.find(settings.geoip)
         path = database.path if database else None
         show.say(f"Starting a cluster in {settings.state_dir}")
+        identities.prepare(settings)
         etcd = self._start(supervisor, [parts.etcd(settings)])
-        await self._wait(etcd[0], ready.etcd(settings.etcd))
+        await self._wait(etcd[0], ready.etcd(settings.etcd, identities.etcd_client(settings)))
         plane = self._start(supervisor, [parts.control_plane(settings, path)])
-        await self._wait(plane[0], ready.control_plane(settings.control_plane))
-        async with rpc.connect(settings.control_plane) as connection:
+        await self._wait(plane[0], ready.control_plane(settings.control_plane, settings.keys / tls.AUTHORITIES_FILE))
+        async with rpc.connect(identities.target(settings)) as connection:
+            await identities.let_in(settings, connection)
             nodes = self._start(supervisor, [parts.node(settings, node, path) for node in settings.nodes])
             router = self._start(supervisor, [parts.router(settings, path)])
             async with asyncio.TaskGroup() as group:
@@ -185,6 +187,8 @@ class _Cluster:
                 router_dns=settings.router_dns,
                 router_http=settings.router_http,
                 zone=ZONE,
+                ca=str(settings.keys / tls.AUTHORITIES_FILE),
+                token_file=str(settings.keys / identities.ADMIN_FILE),
             ),
         )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,14 +16,22 @@ class Answer:
     body: str
 
 
-async def get(endpoint: str, path: str, headers: Mapping[str, str], *, timeout_s: float) -> Answer:
-    """GET *path* from *endpoint* (host:port). Raises OSError when there is no answer, also for one that is not HTTP."""
-    return await asyncio.to_thread(_get, endpoint, path, headers, timeout_s)
+async def get(
+    endpoint: str, path: str, headers: Mapping[str, str], *, timeout_s: float, context: ssl.SSLContext | None = None
+) -> Answer:
+    """GET *path* from *endpoint* (host:port), by TLS with *context*. Raises OSError when there is no answer, also for one that is not HTTP."""
+    return await asyncio.to_thread(_get, endpoint, path, headers, timeout_s, context)
 
 
-def _get(endpoint: str, path: str, headers: Mapping[str, str], timeout_s: float) -> Answer:
+def _get(
+    endpoint: str, path: str, headers: Mapping[str, str], timeout_s: float, context: ssl.SSLContext | None
+) -> Answer:
     host, port = endpoint.rsplit(":", 1)
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
+    connection: http.client.HTTPConnection
+    if context is None:
+        connection = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
+    else:
+        connection = http.client.HTTPSConnection(host, int(port), timeout=timeout_s, context=context)
     try:
         connection.request("GET", path, headers=dict(headers))
         answer = connection.getresponse()

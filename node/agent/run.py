@@ -8,6 +8,8 @@ import psutil
 
 from nearhop import engines, log, tasks
 from nearhop.errors import NearhopError
+from nearhop.membership import Membership
+from nearhop.spiffe import Part, Role
 from node import config
 from node.agent import paths
 from node.agent.bundles import BundleStore
@@ -54,7 +56,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     agent.pool = Pool(
         _pool_settings(settings, sockets, deno), ingress, changed=agent.sandbox_changed, ended=agent.sandbox_ended
     )
-    agent.session = Session(settings.control_planes, agent)
+    membership = _membership(settings)
+    agent.session = Session(settings.control_planes, agent, membership)
     country_map = _country_map(settings)
     if country_map is not None and await asyncio.to_thread(country_map.exists):
         ingress.link_countries(country_map)
@@ -69,6 +72,9 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
         ]
+        if membership is not None:
+            work.append(tasks.spawn(group, membership.run(), name="membership"))
+            work.append(tasks.spawn(group, agent.session.reopen_on_renewal(), name="session renewal"))
         if country_map is not None:
             work.append(tasks.spawn(group, _countries(settings, ingress, country_map), name="countries"))
         await stop.wait()
@@ -76,6 +82,13 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         await ingress.stop(_STOP_GRACE_S)
         for task in work:
             task.cancel()
+
+
+def _membership(settings: NodeConfig) -> Membership | None:
+    if settings.insecure:
+        return None
+    part = Part(Role.NODE, settings.id, settings.region)
+    return Membership(part, settings.identity, settings.control_planes, settings.join)
 
 
 def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render.Ingress:

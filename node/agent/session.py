@@ -8,7 +8,8 @@ from typing import Protocol
 
 import grpc
 
-from nearhop import log
+from nearhop import log, tls
+from nearhop.membership import Membership
 from nearhop.v1 import node_control_pb2 as pb
 from nearhop.v1 import node_control_pb2_grpc as rpc
 
@@ -41,11 +42,19 @@ class Handler(Protocol):
 class Session:
     """One stream at a time, over *endpoints* in turn."""
 
-    def __init__(self, endpoints: list[str], handler: Handler, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        endpoints: list[str],
+        handler: Handler,
+        membership: Membership | None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Without *membership* the streams are not encrypted."""
         self._endpoints = endpoints
+        self._membership = membership
         self._handler = handler
         self._jitter = jitter
-        self._outgoing: asyncio.Queue[pb.NodeMessage] | None = None
+        self._outgoing: asyncio.Queue[pb.NodeMessage | None] | None = None
 
     def send(self, message: pb.NodeMessage) -> bool:
         """Queue *message*; False when there is no stream or it is too far behind."""
@@ -64,9 +73,11 @@ class Session:
             endpoint = self._endpoints[turn % len(self._endpoints)]
             turn += 1
             welcomed = False
+            if self._membership is not None:
+                await self._membership.ready()
             try:
                 welcomed = await self._stream(endpoint)
-                _logger.warning("the control plane ended the stream", endpoint=endpoint)
+                _logger.info("the stream has ended", endpoint=endpoint)
             except _Ended as error:
                 welcomed = error.welcomed
                 level = _logger.warning if welcomed or failures == 0 else _logger.debug
@@ -75,10 +86,18 @@ class Session:
             delay = min(_BACKOFF_S * 2 ** min(failures, 10), _BACKOFF_MAX_S)
             await asyncio.sleep(delay * (0.5 + self._jitter()))
 
+    async def reopen_on_renewal(self) -> None:
+        """End the stream whenever there is a new certificate, until cancelled: the control plane lets none outlive the one it was opened with."""
+        while self._membership is not None:
+            await self._membership.changed()
+            if self._outgoing is not None:
+                with contextlib.suppress(asyncio.QueueFull):
+                    self._outgoing.put_nowait(None)
+
     async def _stream(self, endpoint: str) -> bool:
-        outgoing: asyncio.Queue[pb.NodeMessage] = asyncio.Queue(_QUEUE_MAX)
+        outgoing: asyncio.Queue[pb.NodeMessage | None] = asyncio.Queue(_QUEUE_MAX)
         welcomed = False
-        async with grpc.aio.insecure_channel(endpoint, options=_OPTIONS) as channel:
+        async with self._channel(endpoint) as channel:
             call = rpc.NodeControlStub(channel).Sync(_messages(self._handler.hello(), outgoing))
             instructions = aiter(call)
             try:
@@ -93,7 +112,7 @@ class Session:
                 async for instruction in instructions:
                     await self._dispatch(instruction)
             except grpc.aio.AioRpcError as error:
-                raise _Ended(f"{error.code().name}: {error.details()}", welcomed=welcomed) from error
+                raise _Ended(f"{error.code().name}: {tls.explain(error)}", welcomed=welcomed) from error
             except TimeoutError as error:
                 raise _Ended("no Welcome in time", welcomed=welcomed) from error
             finally:
@@ -102,6 +121,14 @@ class Session:
                 if welcomed:
                     self._handler.disconnected()
         return welcomed
+
+    def _channel(self, endpoint: str) -> grpc.aio.Channel:
+        if self._membership is None:
+            return grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
+        try:
+            return self._membership.channel(endpoint, _OPTIONS)
+        except tls.CertificateError as error:
+            raise _Ended(str(error), welcomed=False) from error
 
     async def _dispatch(self, instruction: pb.NodeInstruction) -> None:
         match instruction.WhichOneof("instruction"):
@@ -121,7 +148,7 @@ class _Ended(Exception):
         self.welcomed = welcomed
 
 
-async def _messages(hello: pb.Hello, outgoing: asyncio.Queue[pb.NodeMessage]) -> AsyncIterator[pb.NodeMessage]:
+async def _messages(hello: pb.Hello, outgoing: asyncio.Queue[pb.NodeMessage | None]) -> AsyncIterator[pb.NodeMessage]:
     yield pb.NodeMessage(hello=hello)
-    while True:
-        yield await outgoing.get()
+    while (message := await outgoing.get()) is not None:
+        yield message

@@ -7,7 +7,7 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -44,7 +44,8 @@ def parse(raw: Mapping[str, Any], kind: type[T]) -> T:
 def _forbidding(kind: type[T]) -> type[T]:
     # pydantic reads this attribute from each nested dataclass too.
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # every configuration is a dataclass
-        if isinstance(field.type, type) and dataclasses.is_dataclass(field.type):
-            _forbidding(field.type)
+        for part in (field.type, *get_args(field.type)):  # a table that may be missing is a union with None
+            if isinstance(part, type) and dataclasses.is_dataclass(part):
+                _forbidding(part)
     kind.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]  # pydantic's documented hook
     return kind

@@ -24,7 +24,9 @@ def configure(part: str, *, level: str = "info", form: Format = "text") -> None:
     if form == "json":
         renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        # Plain: the rich traceback prints every local variable, tokens and keys among them.
+        plain = structlog.dev.plain_traceback
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=plain)
         shared.pop()  # the console renderer prints tracebacks itself
     structlog.configure(
         processors=[*shared, renderer],

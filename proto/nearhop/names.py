@@ -4,6 +4,7 @@ Validators are pure and return the reasons for refusal, an empty list for a good
 control characters and path tricks never get further than here.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 
@@ -79,6 +80,15 @@ def request_id_reasons(value: str) -> list[str]:
 def digest_reasons(value: str) -> list[str]:
     """Say why *value* is not a lower-case hexadecimal SHA-256."""
     return [] if DIGEST.fullmatch(value) else ["must be 64 lower-case hexadecimal digits, the SHA-256 of the bundle"]
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Tell whether host:port is on this machine's loopback."""
+    host = endpoint.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 Validator = Callable[[str], list[str]]

@@ -28,7 +28,7 @@ LIMITS = LimitsConfig(heartbeat_interval_s=0.3, lease_ttl_s=2.0, shutdown_grace_
 
 @contextlib.asynccontextmanager
 async def serving(endpoint: str, listen: str = "127.0.0.1:0") -> AsyncIterator[tuple[ControlPlane, Client]]:
-    plane = ControlPlane(Config([endpoint], "example.org", listen=listen, limits=LIMITS))
+    plane = ControlPlane(Config([endpoint], "example.org", listen=listen, limits=LIMITS, insecure=True))
     async with plane.running() as port:
         client = Client(f"127.0.0.1:{port}")
         try:
@@ -148,7 +148,9 @@ async def test_the_process_stops_on_sigterm_and_refuses_a_taken_address(
 ) -> None:
     config = tmp_path / "controlplane.toml"
     address = f"127.0.0.1:{free_port()}"
-    config.write_text(f'listen = "{address}"\netcd = ["{shared_etcd.endpoint}"]\nzone = "example.org"\n')
+    config.write_text(
+        f'listen = "{address}"\netcd = ["{shared_etcd.endpoint}"]\nzone = "example.org"\ninsecure = true\n'
+    )
     command = [sys.executable, "-m", "controlplane", "--config", config]
     first = await children.spawn(command, stderr=asyncio.subprocess.PIPE)
     client = Client(address)

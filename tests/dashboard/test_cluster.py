@@ -30,6 +30,8 @@ async def page(cluster: Cluster, browser: Browser, watch: Watch, tmp_path: Path)
         context.set_default_timeout(15_000)
         page = await context.new_page()
         watch.follow(page)
+        await page.goto(f"/map#token={cluster.control_plane.token}")
+        await expect(page.locator(".status")).to_have_text("live")
         yield page
         await context.close()
 

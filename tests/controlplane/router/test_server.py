@@ -131,6 +131,7 @@ class Router:
         self._config.write_text(f"""
             id = "r1"
             control_planes = ["127.53.9.1:{control_plane_port}"]
+            insecure = true
             dns_listen = ["{self.dns}:{port}", "[::1]:{port}"]
             http_listen = "127.53.9.2:{port + 1}"
             zone = "{ZONE}"
