@@ -30,6 +30,7 @@ _NOT_OFFERED_PAUSE_S = 30.0
 
 State = Literal["connecting", "connected", "unreachable", "refused"]
 _REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED"}
+_NOT_OFFERED = {"UNIMPLEMENTED", "PERMISSION_DENIED"}
 
 _log = log.get(__name__)
 
@@ -167,7 +168,7 @@ class Feed:
             try:
                 await watch()
             except ControlError as error:
-                if error.code == "UNIMPLEMENTED":
+                if error.code in _NOT_OFFERED:
                     self._offer(what, False)
                     pause = _NOT_OFFERED_PAUSE_S
             if what == "flows" and self._flows is not None:

@@ -21,9 +21,10 @@ if ! "$deno" install --quiet --frozen --entrypoint src/main.ts data.ts >"$log" 2
 	exit 1
 fi
 rm -f "$log"
-quietly "$deno" check --frozen src/main.ts data.ts
-quietly "$deno" fmt --check src data.ts
+quietly "$deno" check --frozen src/main.ts data.ts tests
+quietly "$deno" fmt --check src tests data.ts
 quietly "$deno" lint --quiet
+quietly "$deno" test --frozen --quiet tests
 quietly "$deno" bundle --frozen --platform=browser --minify -o "$out/app.js" src/main.ts
 quietly "$deno" run --frozen --allow-read --allow-write --allow-env data.ts "$out"
 cp files/* "$out"

@@ -6,7 +6,8 @@ import { h, setAttribute, setText } from "./dom.ts";
 import { rate } from "./format.ts";
 import type { NodeInfo } from "./model.ts";
 
-const LOOK_ONLY = "Your token may look, not act";
+const DENIED = "Your token may not do this";
+export const NODES = "nodes";
 
 export async function drain(app: App, node: NodeInfo): Promise<void> {
   const flows = app.store.flows?.flows ?? [];
@@ -15,14 +16,14 @@ export async function drain(app: App, node: NodeInfo): Promise<void> {
     ? `It is sent ${rate(now)} answers a second now; those clients go to their next nearest node. Requests in flight finish.`
     : "New clients go to their next nearest node. Requests in flight finish.";
   if (!await app.sure(`Drain ${node.id}?`, detail, "Drain")) return;
-  await app.attempt(async () => {
+  await app.attempt(NODES, async () => {
     await act(`/api/nodes/${encodeURIComponent(node.id)}/drain`);
     return `${node.id} is drained: no new client is sent to it`;
   });
 }
 
 export async function uncordon(app: App, node: NodeInfo): Promise<void> {
-  await app.attempt(async () => {
+  await app.attempt(NODES, async () => {
     await act(`/api/nodes/${encodeURIComponent(node.id)}/uncordon`);
     return `${node.id} is back in the answers`;
   });
@@ -31,7 +32,7 @@ export async function uncordon(app: App, node: NodeInfo): Promise<void> {
 export async function rollback(app: App, name: string, from: number, to: number): Promise<void> {
   const question = `Roll ${name} back to version ${to}?`;
   if (!await app.sure(question, `Version ${from} serves now. Every node switches; no request is dropped.`, "Roll back")) return;
-  await app.attempt(async () => {
+  await app.attempt(rollbackScope(name), async () => {
     await act(`/api/functions/${encodeURIComponent(name)}/rollback`, { to_version: to });
     return `${name} is going back to version ${to}`;
   });
@@ -49,7 +50,7 @@ export class DrainButton {
   set(node: NodeInfo): void {
     this.node = node;
     setText(this.root, node.draining ? "Uncordon" : "Drain");
-    permit(this.app, this.root);
+    permit(this.app, this.root, NODES);
   }
 
   private press(): void {
@@ -57,7 +58,13 @@ export class DrainButton {
   }
 }
 
-export function permit(app: App, button: HTMLButtonElement): void {
-  setAttribute(button, "disabled", !app.store.mayAct);
-  setAttribute(button, "title", app.store.mayAct ? null : LOOK_ONLY);
+// A token may be for some functions alone.
+export function rollbackScope(name: string): string {
+  return `rollback ${name}`;
+}
+
+export function permit(app: App, button: HTMLButtonElement, scope: string): void {
+  const denied = app.store.denied.has(scope);
+  setAttribute(button, "disabled", denied);
+  setAttribute(button, "title", denied ? DENIED : null);
 }

@@ -10,8 +10,8 @@ export interface App {
   tell(message: string, kind?: "good" | "bad"): void;
   // Asks before something that clients notice; true when the person said yes.
   sure(question: string, detail: string, yes: string): Promise<boolean>;
-  // Runs an action, tells what came of it, and remembers when the API says that this person may only look.
-  attempt(work: () => Promise<string>): Promise<void>;
+  // Runs an action, tells what came of it, and remembers when the API refuses this person's token the actions of *scope*.
+  attempt(scope: string, work: () => Promise<string>): Promise<void>;
 }
 
 export interface View {

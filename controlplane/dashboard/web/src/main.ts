@@ -4,7 +4,7 @@ import { explain, openSession, Refusal, signIn, signOut } from "./api.ts";
 import type { App, View } from "./app.ts";
 import { h, replace, s, setAttribute, setText } from "./dom.ts";
 import { duration } from "./format.ts";
-import { Places } from "./places.ts";
+import { loadPlaces, Places } from "./places.ts";
 import { Store } from "./store.ts";
 import { EventsView } from "./views/events.ts";
 import { FunctionView } from "./views/function.ts";
@@ -80,7 +80,10 @@ class Frame implements App {
 
   async start(): Promise<void> {
     document.body.replaceChildren(this.shell);
-    this.places.load().then(() => this.store.announce("flows", "nodes"), () => this.tell("The list of places could not be loaded", "bad"));
+    loadPlaces().then(
+      (file) => (this.places.fill(file), this.store.announce("flows", "nodes")),
+      () => this.tell("The list of places could not be loaded", "bad"),
+    );
     await this.open();
   }
 
@@ -125,12 +128,12 @@ class Frame implements App {
     });
   }
 
-  async attempt(work: () => Promise<string>): Promise<void> {
+  async attempt(scope: string, work: () => Promise<string>): Promise<void> {
     try {
       this.tell(await work());
     } catch (error) {
       if (error instanceof Refusal && error.code === "PERMISSION_DENIED") {
-        this.store.mayAct = false;
+        this.store.denied.add(scope);
         this.store.announce("nodes", "functions", "link");
       }
       this.tell(explain(error), "bad");
@@ -155,7 +158,7 @@ class Frame implements App {
   private askForToken(): void {
     this.store.disconnect();
     document.body.replaceChildren(loginPage(() => {
-      this.store.mayAct = true;
+      this.store.denied.clear();
       this.enter(true);
     }));
   }

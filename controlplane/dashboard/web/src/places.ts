@@ -16,19 +16,29 @@ interface Named {
 
 const SUGGESTIONS = 8;
 
+// As [name or code, …, longitude, latitude]: cities greatest first.
+export interface PlacesFile {
+  countries: [string, string, number, number][];
+  cities: [string, string, number, number][];
+}
+
+export async function loadPlaces(): Promise<PlacesFile> {
+  return await (await fetch("/static/places.json")).json();
+}
+
 export class Places {
   private countries = new Map<string, Named>();
   private cities: Named[] = [];
 
-  async load(): Promise<void> {
-    const data = await (await fetch("/static/places.json")).json() as {
-      countries: [string, string, number, number][];
-      cities: [string, string, number, number][];
-    };
-    for (const [alpha2, name, longitude, latitude] of data.countries) {
+  constructor(file: PlacesFile | null = null) {
+    if (file) this.fill(file);
+  }
+
+  fill(file: PlacesFile): void {
+    for (const [alpha2, name, longitude, latitude] of file.countries) {
       this.countries.set(alpha2, { name, plain: plain(name), country: alpha2, latitude, longitude });
     }
-    this.cities = data.cities.map(([name, country, longitude, latitude]) => ({ name, plain: plain(name), country, latitude, longitude }));
+    this.cities = file.cities.map(([name, country, longitude, latitude]) => ({ name, plain: plain(name), country, latitude, longitude }));
   }
 
   // The middle of a country's greatest part, as [longitude, latitude].

@@ -26,14 +26,14 @@ export class Store {
   link: Link | null = null;
   loaded = false; // whether nodes, functions and routers have ever been read
   away = false; // whether the dashboard itself is silent
-  mayAct = true; // until the API refuses an action for its role
+  denied = new Set<string>(); // actions that the API has refused to this token, by scope
   onLost: () => void = () => {}; // the stream ended, or the API wants another token
   private heardAt = performance.now();
   private ahead = 0; // how far the dashboard's clock is ahead of this browser's, in seconds
   private listeners = new Set<(changes: Set<Change>) => void>();
   private pending = new Set<Change>();
   private source: EventSource | null = null;
-  private retry = 0;
+  private retry?: ReturnType<typeof setTimeout>;
 
   constructor() {
     setInterval(() => this.tick(), 1000);

@@ -6,6 +6,7 @@ import { known, SHAPES, WORDS } from "../health.ts";
 import type { Decision, Flows, NodeView } from "../model.ts";
 import type { Places } from "../places.ts";
 import { arc, fitLabels, Frame, loadShapes, type Point, type Shapes, spread } from "./geometry.ts";
+import { niceCeiling } from "./scale.ts";
 
 const FLOWS_DRAWN = 150;
 const FLOWS_MOVING = 24; // each moving line is painted again and again
@@ -374,10 +375,4 @@ function makeMoving(): Row<FlowLine> {
       setAttribute(root, "stroke-width", Math.max(1.4, flow.width * 0.62).toFixed(1));
     },
   };
-}
-
-// The next of 1, 2, 5, 10, 20, 50 … at or above: the scale stays the same while the volume swings a little.
-export function niceCeiling(value: number): number {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return power * ([1, 2, 5].find((step) => value <= step * power) ?? 10);
 }

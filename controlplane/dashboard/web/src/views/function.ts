@@ -1,6 +1,6 @@
 // One function: its versions, its deployment as it goes, what each node runs, and the way back.
 
-import { permit, rollback } from "../actions.ts";
+import { permit, rollback, rollbackScope } from "../actions.ts";
 import { explain, read, Refusal } from "../api.ts";
 import type { App, View } from "../app.ts";
 import { h, replace } from "../dom.ts";
@@ -19,7 +19,7 @@ export class FunctionView implements View {
   private body = h("div", {}, loading());
   private name: string;
   private drawn = "";
-  private timer = 0;
+  private timer?: ReturnType<typeof setTimeout>;
   private busy = false;
   private left = false;
 
@@ -56,7 +56,7 @@ export class FunctionView implements View {
       const detail = await read<FunctionDetail>(`/api/functions/${encodeURIComponent(this.name)}`);
       if (this.left) return;
       if (detail.deployment?.phase === "progressing") pause = PROGRESSING_MS;
-      const key = JSON.stringify([detail, this.app.store.mayAct]);
+      const key = JSON.stringify([detail, this.app.store.denied.size]);
       if (key !== this.drawn) this.draw(detail);
       this.drawn = key;
     } catch (error) {
@@ -145,7 +145,7 @@ export class FunctionView implements View {
         onclick: () => void rollback(this.app, item.name, item.active_version, version.number).then(() => this.read()),
       }, version.number < item.active_version ? "Roll back" : "Deploy again");
       button.dataset.version = String(version.number);
-      permit(this.app, button);
+      permit(this.app, button, rollbackScope(item.name));
       return h(
         "tr",
         { class: active ? "active" : "" },

@@ -21,7 +21,7 @@ export class NodeView implements View {
   private id: string;
   private drawn = "";
   private health = "";
-  private timer = 0;
+  private timer?: ReturnType<typeof setTimeout>;
   private busy = false;
   private left = false;
 
@@ -53,7 +53,7 @@ export class NodeView implements View {
   update(changes: Set<Change>): void {
     if (!changes.has("nodes") && !changes.has("link")) return;
     const node = this.app.store.nodes.get(this.id);
-    const key = `${node?.health} ${this.app.store.mayAct}`;
+    const key = `${node?.health} ${this.app.store.denied.size}`;
     if (key !== this.health) void this.read();
     this.health = key;
   }
