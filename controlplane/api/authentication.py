@@ -4,6 +4,7 @@ A caller on the fleet's address is told by its certificate, one on the API's by 
 """
 
 import inspect
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from typing import Any, cast
@@ -25,6 +26,8 @@ _log = log.get(__name__)
 _BEARER = "bearer "
 _TLS_VERSION = b"TLSv1.3"
 _CALLER = "nearhop_caller"
+_TELL_AGAIN_S = 60.0
+_TOLD_MAX = 100
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -33,6 +36,8 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
     def __init__(self, directory: Directory, streams: Streams, trust_domain: str) -> None:
         self._directory = directory
         self._streams = streams
+        self._told: set[tuple[str, str, str]] = set()
+        self._forget_at = 0.0
         self._certified = lru_cache(maxsize=4096)(lambda pem: ca.caller(pem, trust_domain))
 
     async def intercept_service(
@@ -110,8 +115,18 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
     def _enforce(self, decision: Decision, caller: Principal, method: str) -> None:
         if decision.verdict is Verdict.ALLOWED:
             return
-        _log.warning("call refused", caller=str(caller), method=method, reason=decision.reason)
+        self._tell(str(caller), method, decision.reason)
         raise _refusal(decision)
+
+    def _tell(self, caller: str, method: str, reason: str) -> None:
+        # Each once in a while: strangers must not fill the log.
+        now = time.monotonic()
+        if now >= self._forget_at:
+            self._told.clear()
+            self._forget_at = now + _TELL_AGAIN_S
+        if len(self._told) < _TOLD_MAX and (caller, method, reason) not in self._told:
+            self._told.add((caller, method, reason))
+            _log.warning("call refused", caller=caller, method=method, reason=reason)
 
 
 def caller_of(context: Any) -> Principal:

@@ -216,6 +216,20 @@ class TestJoinTokens:
         assert caught.value.final
         assert not (tmp_path / "second").exists()
 
+    async def test_a_node_joins_by_the_command_line(self, shared_cluster: Cluster, tmp_path: Path) -> None:
+        made = await shared_cluster.run("token", "create", "osaka-4", "--role", "node", "--region", "osaka")
+        assert made.status == 0, made.stderr
+        command = ("node", "join", "osaka-4", "--region", "osaka", "--control-plane", shared_cluster.endpoint)
+        token = ("--token", made.stdout.strip())
+        ran = await shared_cluster.run(*command, *token, "--folder", tmp_path / "osaka-4")
+        assert ran.status == 0, ran.stderr
+        own = tls.load(tmp_path / "osaka-4", datetime.now(UTC))
+        async with fleet(shared_cluster, own) as channel:
+            me = await identity_pb2_grpc.IdentityStub(channel).WhoAmI(identity_pb2.WhoAmIRequest())
+        assert me.name == "spiffe://nearhop.test/node/osaka/osaka-4"
+        ran = await shared_cluster.run(*command, *token, "--folder", tmp_path / "again")
+        assert (ran.status, "was used already" in ran.stderr) == (1, True)
+
     async def test_of_two_at_once_exactly_one_wins(self, shared_cluster: Cluster, tmp_path: Path) -> None:
         part = Part(Role.NODE, "osaka-3", "osaka")
         token = await shared_cluster.join_token(part)
