@@ -63,7 +63,7 @@ class Ingress:
         try:
             while not self._stopping.is_set():
                 if self._process is not None:
-                    await _listen(self._process)
+                    await self._listen(self._process)
                     status = await self._process.wait()
                     if self._stopping.is_set():
                         return
@@ -156,7 +156,7 @@ class Ingress:
         deadline = loop.time() + _READY_WITHIN_S
         while loop.time() < deadline:
             if (status := self._process.returncode) is not None:
-                words = "; ".join(await _listen(self._process)) or "it gave no reason"
+                words = "; ".join(await self._listen(self._process)) or "it gave no reason"
                 raise IngressError(f"HAProxy ended with status {status} while it was starting: {words}")
             with contextlib.suppress(IngressError):
                 await self._runtime.ask("show version")
@@ -165,21 +165,21 @@ class Ingress:
         await children.stop(self._process, grace_s=0)
         raise IngressError(f"HAProxy was not ready within {_READY_WITHIN_S:g} s")
 
-
-async def _listen(process: asyncio.subprocess.Process) -> list[str]:
-    """Log what HAProxy says on standard error until it ends; return the last of its complaints."""
-    complaints: deque[str] = deque(maxlen=_WORDS)
-    level = "ALERT"
-    if process.stderr is None:
-        raise RuntimeError("HAProxy's standard error is not a pipe")
-    async for raw in process.stderr:
-        line = "".join(char for char in raw.decode(errors="replace") if char.isprintable())[:_WORD_CHARACTERS]
-        if (word := _WORD.fullmatch(line)) is not None:  # else it goes on with the sentence before it
-            level, line = word.groups()
-            if level == "ALERT":
-                complaints.append(line)
-        _LOG.get(level, _logger.debug)("HAProxy said", message=line)
-    return list(complaints)
+    async def _listen(self, process: asyncio.subprocess.Process) -> list[str]:
+        """Log what HAProxy says on standard error until it ends; return the last of its complaints."""
+        complaints: deque[str] = deque(maxlen=_WORDS)
+        level = "ALERT"
+        if process.stderr is None:
+            raise RuntimeError("HAProxy's standard error is not a pipe")
+        async for raw in process.stderr:
+            line = "".join(char for char in raw.decode(errors="replace") if char.isprintable())[:_WORD_CHARACTERS]
+            if (word := _WORD.fullmatch(line)) is not None:  # else it goes on with the sentence before it
+                level, line = word.groups()
+                if level == "ALERT":
+                    complaints.append(line)
+            quiet = self._stopping.is_set() and level == "WARNING"  # it says goodbye for each proxy
+            _LOG.get("" if quiet else level, _logger.debug)("HAProxy said", message=line)
+        return list(complaints)
 
 
 def _write(path: str, text: str) -> None:

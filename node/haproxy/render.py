@@ -189,6 +189,8 @@ def _refusals(ingress: Ingress) -> list[str]:
         "http-request set-var(txn.reason) str(bad_host) unless { req.hdr_cnt(host) eq 1 }",
         r"http-request set-var(txn.reason) str(bad_host) unless { req.hdr(host) -m reg -i ^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\.?(:[0-9]{1,5})?$ }",
         "http-request deny deny_status 400 if { var(txn.reason) -m found }",
+        "http-request set-var(txn.reason) str(bad_framing)",  # RFC 9112 section 6.1; the other kinds HAProxy refuses or rewrites by itself
+        "http-request deny deny_status 400 if HTTP_1.0 { req.hdr_cnt(transfer-encoding) gt 0 }",
         "http-request set-var(txn.reason) str(body_too_large)",
         f"http-request deny deny_status 413 if {{ req.hdr_val(content-length) gt {ingress.max_body_bytes} }}",
         "http-request set-var(txn.reason) str(bad_method)",

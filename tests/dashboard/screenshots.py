@@ -39,8 +39,7 @@ SHOTS = [
 
 
 async def main(url: str, token: str, out: Path) -> None:
-    """Take every shot."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Take every shot into *out*."""
     async with AsyncExitStack() as stack:
         if not url:
             url = await stack.enter_async_context(dashboard((await stack.enter_async_context(await a_fleet())).address))
@@ -79,4 +78,5 @@ if __name__ == "__main__":
     parser.add_argument("--token", default="")
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
     asyncio.run(main(given.url, given.token, given.out))

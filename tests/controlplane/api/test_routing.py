@@ -68,7 +68,9 @@ async def test_a_client_at_a_given_place_needs_no_address(client: Client) -> Non
     async with Agent(client.address, "tokyo-1"), Agent(client.address, "london-1", region="london", location=LONDON):
 
         async def explained() -> routing_pb2.ExplainResponse:
-            request = routing_pb2.ExplainRequest(location=common_pb2.Location(latitude=48.9, longitude=2.4), country="FR")
+            request = routing_pb2.ExplainRequest(
+                location=common_pb2.Location(latitude=48.9, longitude=2.4), country="FR"
+            )
             answer = await client.routing.Explain(request)
             assert len(answer.candidates) == 2
             return answer

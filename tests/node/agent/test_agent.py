@@ -177,6 +177,8 @@ async def test_any_state_directory_will_do(
     await control.deploy("where", 2, HELLO % 2)
     await control.until_active("where")
     assert (await client.get(node.url, headers=headers)).text.startswith("v2")
+    assert await node.stop() == 0
+    assert "warning" not in node.log.read_text()
 
 
 async def test_a_configuration_that_haproxy_refuses_is_told_in_its_words(make_node: Callable) -> None:
