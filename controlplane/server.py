@@ -22,10 +22,12 @@ from controlplane import access, steering
 from controlplane.access import Access
 from controlplane.api.deployments import Deployments
 from controlplane.api.errors import ErrorInterceptor, Unavailable
+from controlplane.api.events import Events
+from controlplane.api.flows import Flows
 from controlplane.api.functions import Functions
 from controlplane.api.mutations import Mutations
 from controlplane.api.node_control import NodeControl
-from controlplane.api.nodes import Nodes
+from controlplane.api.nodes import Nodes, look
 from controlplane.api.publisher import Publisher
 from controlplane.api.router_control import RouterControl
 from controlplane.api.routers import Routers
@@ -37,6 +39,8 @@ from controlplane.config import Config
 from controlplane.controllers.collector import Collector
 from controlplane.controllers.deployments import Deployments as DeploymentController
 from controlplane.controllers.deployments import Rollouts
+from controlplane.controllers.presence import Presences
+from controlplane.controllers.trimmer import Trimmer
 from controlplane.geoip import CityDatabase
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
@@ -46,6 +50,8 @@ from nearhop.errors import NearhopError
 from nearhop.v1 import (
     deployments_pb2,
     deployments_pb2_grpc,
+    events_pb2,
+    events_pb2_grpc,
     functions_pb2,
     functions_pb2_grpc,
     identity_pb2,
@@ -94,13 +100,14 @@ class ControlPlane:
         self.publisher = Publisher(self.cache, config.zone)
         self.sessions = Sessions(Beat(limits.heartbeat_interval_s, limits.lease_ttl_s))
         self.routers = Routers()
+        self.flows = Flows()
         self.interceptor = ErrorInterceptor()
         self.access: Access | None = None
         self.fleet_port = 0
         self._inspect = inspect
         self._bundles = EtcdBundles(self.store, clock=time.time, quota_bytes=limits.bundle_quota_mib << 20)
         self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
-        self._router_control = RouterControl(self.publisher, self.routers)
+        self._router_control = RouterControl(self.publisher, self.routers, self.flows)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
 
     @contextlib.asynccontextmanager
@@ -142,6 +149,13 @@ class ControlPlane:
     def _spawn(self, group: asyncio.TaskGroup) -> list[asyncio.Task[Any]]:
         limits = self.config.limits
         collector = Collector(self._bundles, self.cache, clock=time.time, grace_s=limits.bundle_grace_s)
+        presences = Presences(
+            self.store,
+            self.cache,
+            lambda node, connected: look(node, connected, self.routers.witnesses(node.id)),
+            clock=time.time,
+            quiet_s=limits.lease_ttl_s,
+        )
         guarding = self.access.work() if self.access else []
         return [
             tasks.spawn(group, work, name=name)
@@ -150,6 +164,8 @@ class ControlPlane:
                 ("publisher", self.publisher.run()),
                 ("deployments", DeploymentController(self.store, self.cache, self._rollouts).run()),
                 ("collector", collector.run()),
+                ("presences", presences.run()),
+                ("trimmer", Trimmer(self.store, self.cache).run()),
                 ("health service", self._tell_health()),
                 *guarding,
             )
@@ -166,8 +182,9 @@ class ControlPlane:
             Deployments(mutations, self.cache, self._rollouts), server
         )
         nodes_pb2_grpc.add_NodesServicer_to_server(Nodes(mutations, self.cache, self.sessions, self.routers), server)
+        events_pb2_grpc.add_EventsServicer_to_server(Events(self.cache), server)
         routing_pb2_grpc.add_RoutingServicer_to_server(
-            Routing(self.cache, self.publisher, self.routers, locate, clock=time.time), server
+            Routing(self.cache, self.publisher, self.routers, locate, flows=self.flows, clock=time.time), server
         )
         node_control = NodeControl(
             self.store, self.cache, self.publisher, self._bundles, self.sessions, clock=time.time
@@ -236,7 +253,7 @@ def listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCreden
 def _services() -> list[str]:
     modules = (
         functions_pb2, versions_pb2, deployments_pb2, nodes_pb2, routing_pb2, node_control_pb2, router_control_pb2,
-        identity_pb2,
+        identity_pb2, events_pb2,
     )  # fmt: skip
     ours = [service.full_name for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
     return [*ours, health.SERVICE_NAME]

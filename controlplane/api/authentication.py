@@ -16,7 +16,7 @@ from controlplane.api.errors import Denied, Unauthenticated
 from controlplane.identity import ca, policy
 from controlplane.identity.directory import Directory
 from controlplane.identity.policy import Decision, Verdict
-from controlplane.identity.principal import Anonymous, PartCaller, Principal
+from controlplane.identity.principal import Anonymous, ApiCaller, PartCaller, Principal
 from controlplane.identity.streams import Streams
 from nearhop import log
 from nearhop.errors import InvalidInput, Violation
@@ -132,6 +132,12 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 def caller_of(context: Any) -> Principal:
     """Return who makes the call."""
     return cast("Principal", getattr(context, _CALLER, Anonymous()))
+
+
+def actor(context: Any) -> str:
+    """Return the name of the API token that makes the call; empty when it is made without one."""
+    caller = caller_of(context)
+    return caller.name if isinstance(caller, ApiCaller) else ""
 
 
 async def _checked(requests: Any, check: Callable[[Any], Any]) -> AsyncIterator[Any]:

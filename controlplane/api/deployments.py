@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from controlplane.api import codec, validate
+from controlplane.api.authentication import actor
 from controlplane.api.errors import NotFound, Precondition, no_function
 from controlplane.api.mutations import Mutations, Proposal
 from controlplane.api.versions import no_version
-from controlplane.controllers.deployments import Rollouts
-from controlplane.model import Deployment, Phase, Share
-from controlplane.rollout import begin, rollback_target
+from controlplane.controllers.deployments import Rollouts, end_of, leading_version
+from controlplane.model import Deployment, Event, EventKind, Phase, Share
+from controlplane.rollout import begin, describe, rollback_target, supersede
 from controlplane.store import codec as records
+from controlplane.store import events
 from controlplane.store.cache import Cache
 from controlplane.store.client import Present, Put, Unchanged
 from controlplane.store.keys import Key, Kind
@@ -31,18 +33,18 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
         self._rollouts = rollouts
 
     async def Deploy(
-        self, request: deployments_pb2.DeployRequest, _context: Any
+        self, request: deployments_pb2.DeployRequest, context: Any
     ) -> AsyncIterator[deployments_pb2.Deployment]:
         check = _checked(request)
         if request.version == 0:
             check.add("version", ["must be the number of a version; they count from 1"])
         check.raise_if_any()
-        started = await self._start(request, lambda _: (Share(request.version, 100),))
+        started = await self._start(request, lambda _: (Share(request.version, 100),), actor(context))
         async for message in self._follow(request.function, started.generation):
             yield message
 
     async def Rollback(
-        self, request: deployments_pb2.RollbackRequest, _context: Any
+        self, request: deployments_pb2.RollbackRequest, context: Any
     ) -> AsyncIterator[deployments_pb2.Deployment]:
         _checked(request).raise_if_any()
 
@@ -56,7 +58,7 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
                 )
             return shares
 
-        started = await self._start(request, choose)
+        started = await self._start(request, choose, actor(context))
         async for message in self._follow(request.function, started.generation):
             yield message
 
@@ -75,10 +77,12 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
         async for message in self._follow(request.function, view.deployments[request.function].record.generation):
             yield message
 
-    async def _start(self, request: Any, choose: Choose) -> deployments_pb2.Deployment:
-        return await self._mutations.run(request, lambda: self._propose(request, choose), deployments_pb2.Deployment)
+    async def _start(self, request: Any, choose: Choose, who: str) -> deployments_pb2.Deployment:
+        return await self._mutations.run(
+            request, lambda: self._propose(request, choose, who), deployments_pb2.Deployment
+        )
 
-    async def _propose(self, request: Any, choose: Choose) -> Proposal[deployments_pb2.Deployment]:
+    async def _propose(self, request: Any, choose: Choose, who: str) -> Proposal[deployments_pb2.Deployment]:
         store = self._mutations.store
         function = await store.get(str(Key(Kind.FUNCTIONS, request.function)))
         if function is None:
@@ -98,7 +102,7 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
                 Unchanged(path, item.revision if item else 0),
                 *(Present(version) for _, version in versions),
             ],
-            [Put(path, records.encode(fresh))],
+            [Put(path, records.encode(fresh)), *events.puts(*_begun(request, last, fresh, who))],
             codec.deployment(fresh),
         )
 
@@ -140,6 +144,21 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
             raise no_function(function)
         if function not in view.deployments:
             raise NotFound("NEVER_DEPLOYED", f"function {function!r} was never deployed", function=function)
+
+
+def _begun(request: Any, last: Deployment | None, fresh: Deployment, who: str) -> list[Event]:
+    """Return the events of *fresh* taking the place of *last*."""
+    superseded = [last] if last is not None and last.phase is Phase.PROGRESSING else []
+    back = isinstance(request, deployments_pb2.RollbackRequest)
+    started = Event(
+        EventKind.ROLLBACK if back else EventKind.DEPLOY_STARTED,
+        fresh.created_at,
+        f"back to {describe(fresh.shares)}" if back else f"{describe(fresh.shares)} is being deployed",
+        function=fresh.function,
+        version=leading_version(fresh),
+        actor=who,
+    )
+    return [*(end_of(supersede(item, fresh.generation, fresh.created_at)) for item in superseded), started]
 
 
 def _checked(request: Any) -> validate.Check:

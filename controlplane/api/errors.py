@@ -57,6 +57,12 @@ class Precondition(Refusal):
     code = code_pb2.FAILED_PRECONDITION
 
 
+class OutOfRange(Refusal):
+    """What is asked for is no longer there."""
+
+    code = code_pb2.OUT_OF_RANGE
+
+
 class Exhausted(Refusal):
     """A limit is reached."""
 

@@ -4,11 +4,12 @@ import time
 from typing import Any
 
 from controlplane.api import codec, validate
+from controlplane.api.authentication import actor
 from controlplane.api.errors import AlreadyExists, no_function
 from controlplane.api.mutations import Mutations, Proposal
-from controlplane.model import Function
+from controlplane.model import Event, EventKind, Function
 from controlplane.store import codec as records
-from controlplane.store import keys
+from controlplane.store import events, keys
 from controlplane.store.cache import Cache
 from controlplane.store.client import Delete, Put, Unchanged
 from controlplane.store.keys import Key, Kind
@@ -56,7 +57,7 @@ class Functions(functions_pb2_grpc.FunctionsServicer):
         )
 
     async def DeleteFunction(
-        self, request: functions_pb2.DeleteFunctionRequest, _context: Any
+        self, request: functions_pb2.DeleteFunctionRequest, context: Any
     ) -> functions_pb2.DeleteFunctionResponse:
         check = validate.Check()
         check.request_id(request.request_id)
@@ -67,9 +68,13 @@ class Functions(functions_pb2_grpc.FunctionsServicer):
             item = await self._mutations.store.get(path)
             if item is None:
                 raise no_function(request.name)
+            message = "deleted, with its versions and its deployment"
+            event = Event(EventKind.FUNCTION_DELETED, time.time(), message, function=request.name, actor=actor(context))
             gone = (path, str(Key(Kind.DEPLOYMENTS, request.name)), keys.versions_of(request.name))
             return Proposal(
-                [Unchanged(path, item.revision)], [Delete(key) for key in gone], functions_pb2.DeleteFunctionResponse()
+                [Unchanged(path, item.revision)],
+                [*(Delete(key) for key in gone), *events.puts(event)],
+                functions_pb2.DeleteFunctionResponse(),
             )
 
         return await self._mutations.run(request, propose, functions_pb2.DeleteFunctionResponse)

@@ -11,8 +11,9 @@ from controlplane.api.errors import Precondition
 from controlplane.api.publisher import Publisher
 from controlplane.api.sessions import HealthRecord, Session, Sessions
 from controlplane.api.streams import receive
-from controlplane.model import Node, NodeReport
+from controlplane.model import Event, EventKind, Node, NodeReport
 from controlplane.store import codec as records
+from controlplane.store import events
 from controlplane.store.bundles import CHUNK_BYTES, BundleStore
 from controlplane.store.cache import Cache
 from controlplane.store.client import Put, Store, Unchanged
@@ -195,9 +196,10 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
             if known is not None and (node := _keeping(introduced, known)) == known:
                 break
             node = introduced if known is None else node
+            joined = events.puts(_joined(node, self._clock())) if known is None else []
             with contextlib.suppress(Conflict):
                 revision = await self._store.commit(
-                    [Unchanged(path, item.revision if item else 0)], [Put(path, records.encode(node))]
+                    [Unchanged(path, item.revision if item else 0)], [Put(path, records.encode(node)), *joined]
                 )
                 await self._cache.reached(revision)
                 break
@@ -235,6 +237,11 @@ def read_hello(message: Any, *, now: float) -> Introduction:
         NodeReport(hello.node, hello.instance, hello.snapshot_revision, reported_at=now),
         hello.agent_version,
     )
+
+
+def _joined(node: Node, now: float) -> Event:
+    message = f"introduced itself for the first time, in region {node.region}"
+    return Event(EventKind.NODE_JOINED, now, message, node=node.id, region=node.region)
 
 
 def _keeping(introduced: Node, known: Node) -> Node:

@@ -1,16 +1,19 @@
 """The Nodes service: what is known of each node, from three witnesses: its lease, its own report, and the routers' probes."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from controlplane.api import codec, validate
+from controlplane.api.authentication import actor
 from controlplane.api.errors import NotFound, Precondition
 from controlplane.api.mutations import Mutations, Proposal
 from controlplane.api.routers import Routers
 from controlplane.api.sessions import Sessions
-from controlplane.model import Node, Verdict, Witness
+from controlplane.model import Event, EventKind, Node, Verdict, Witness
 from controlplane.store import codec as records
+from controlplane.store import events
 from controlplane.store.cache import Cache
 from controlplane.store.client import Delete, Put, Unchanged
 from controlplane.store.keys import Key, Kind
@@ -33,13 +36,13 @@ class Nodes(nodes_pb2_grpc.NodesServicer):
     async def GetNode(self, request: nodes_pb2.GetNodeRequest, _context: Any) -> nodes_pb2.Node:
         return self._found(self._cache.current(), request.id)
 
-    async def DrainNode(self, request: nodes_pb2.DrainNodeRequest, _context: Any) -> nodes_pb2.Node:
-        return await self._set_draining(request, True)
+    async def DrainNode(self, request: nodes_pb2.DrainNodeRequest, context: Any) -> nodes_pb2.Node:
+        return await self._set_draining(request, True, actor(context))
 
-    async def UncordonNode(self, request: nodes_pb2.UncordonNodeRequest, _context: Any) -> nodes_pb2.Node:
-        return await self._set_draining(request, False)
+    async def UncordonNode(self, request: nodes_pb2.UncordonNodeRequest, context: Any) -> nodes_pb2.Node:
+        return await self._set_draining(request, False, actor(context))
 
-    async def DeleteNode(self, request: nodes_pb2.DeleteNodeRequest, _context: Any) -> nodes_pb2.DeleteNodeResponse:
+    async def DeleteNode(self, request: nodes_pb2.DeleteNodeRequest, context: Any) -> nodes_pb2.DeleteNodeResponse:
         _checked(request)
 
         async def propose() -> Proposal[nodes_pb2.DeleteNodeResponse]:
@@ -50,15 +53,17 @@ class Nodes(nodes_pb2_grpc.NodesServicer):
             if await self._mutations.store.get(health) is not None:
                 message = f"node {request.id!r} is connected; stop its agent first"
                 raise Precondition("NODE_CONNECTED", message, node=request.id)
+            node = records.decode(Node, item.value)
+            event = _event(EventKind.NODE_DELETED, node, "forgotten by an operator", actor(context))
             return Proposal(
                 [Unchanged(path, item.revision), Unchanged(health, 0)],
-                [Delete(path)],
+                [Delete(path), Delete(str(Key(Kind.PRESENCE, request.id))), *events.puts(event)],
                 nodes_pb2.DeleteNodeResponse(),
             )
 
         return await self._mutations.run(request, propose, nodes_pb2.DeleteNodeResponse)
 
-    async def _set_draining(self, request: Any, draining: bool) -> nodes_pb2.Node:
+    async def _set_draining(self, request: Any, draining: bool, who: str) -> nodes_pb2.Node:
         _checked(request)
 
         async def propose() -> Proposal[nodes_pb2.Node]:
@@ -66,8 +71,12 @@ class Nodes(nodes_pb2_grpc.NodesServicer):
             item = await self._mutations.store.get(path)
             if item is None:
                 raise _no_node(request.id)
-            node = replace(records.decode(Node, item.value), draining=draining)
-            writes = [Put(path, records.encode(node))]
+            known = records.decode(Node, item.value)
+            node = replace(known, draining=draining)
+            kind = EventKind.NODE_DRAINED if draining else EventKind.NODE_UNCORDONED
+            message = "drained by an operator" if draining else "back in the answers"
+            told = events.puts(_event(kind, node, message, who)) if node != known else []
+            writes = [Put(path, records.encode(node)), *told]
             return Proposal([Unchanged(path, item.revision)], writes, nodes_pb2.Node(id=node.id, draining=draining))
 
         answer = await self._mutations.run(request, propose, nodes_pb2.Node)
@@ -119,6 +128,18 @@ def judge(node: Node, connected: bool, witnesses: Sequence[Witness]) -> tuple[no
         return nodes_pb2.Node.HEALTH_STALE, f"{lease}; no router sees its ingress down, so it stays in the answers"
     up = sum(witness.verdict is Verdict.UP for witness in witnesses)
     return nodes_pb2.Node.HEALTH_HEALTHY, f"{lease}; {up} of {len(witnesses)} routers see its ingress up"
+
+
+def look(node: Node, connected: bool, witnesses: Sequence[Witness]) -> tuple[bool | None, str]:
+    """Tell whether routers see the ingress of *node* down, with judge()'s sentence; None when no router knows or it is drained."""
+    if node.draining or all(witness.verdict is Verdict.UNKNOWN for witness in witnesses):
+        return None, ""
+    health, reason = judge(node, connected, witnesses)
+    return health == nodes_pb2.Node.HEALTH_UNHEALTHY, reason
+
+
+def _event(kind: EventKind, node: Node, message: str, who: str) -> Event:
+    return Event(kind, time.time(), message, node=node.id, region=node.region, actor=who)
 
 
 def _checked(request: Any) -> None:

@@ -1,26 +1,33 @@
 """The RouterControl service: one stream a router. The routing view goes out, verdicts on the nodes come in."""
 
 import asyncio
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from controlplane.api import codec, validate
 from controlplane.api.errors import Refusal
+from controlplane.api.flows import CountKey, FlowKey, Flows, Meter
 from controlplane.api.publisher import Publisher
 from controlplane.api.routers import Router, Routers
 from controlplane.api.streams import receive
+from controlplane.model import Verdict
 from nearhop import log, names, tasks
 from nearhop.errors import InvalidInput, Violation
-from nearhop.v1 import router_control_pb2_grpc
+from nearhop.v1 import router_control_pb2, router_control_pb2_grpc
 
 _log = log.get(__name__)
 
 _ADDRESS_CHARACTERS = 256
+_ANSWERS_MAX = 8_000
+_REASONS = frozenset(("nearest", "hash", "emergency", "none"))
 
 
 class RouterControl(router_control_pb2_grpc.RouterControlServicer):
-    def __init__(self, publisher: Publisher, routers: Routers) -> None:
+    def __init__(self, publisher: Publisher, routers: Routers, flows: Flows) -> None:
         self._publisher = publisher
         self._routers = routers
+        self._flows = flows
         self._stop: asyncio.Event = asyncio.Event()
         self._why: Refusal | None = None
 
@@ -33,6 +40,7 @@ class RouterControl(router_control_pb2_grpc.RouterControlServicer):
         router = read_hello(await receive(context))
         self._publisher.current()
         self._routers.add(router)
+        meter = self._flows.open()
         _log.info("a router has connected", router=router.id, epoch=router.epoch)
         try:
             async with asyncio.TaskGroup() as group:
@@ -40,11 +48,12 @@ class RouterControl(router_control_pb2_grpc.RouterControlServicer):
                     tasks.spawn(group, self._push(context), name=f"router {router.id}: views"),
                     tasks.spawn(group, self._ended(), name=f"router {router.id}: end"),
                 ]
-                await self._listen(context, router)
+                await self._listen(context, router, meter)
                 for task in others:
                     task.cancel()
         finally:
             self._routers.remove(router)
+            self._flows.close(meter)
             _log.info("a router has disconnected", router=router.id)
 
     async def _push(self, context: Any) -> None:
@@ -55,7 +64,7 @@ class RouterControl(router_control_pb2_grpc.RouterControlServicer):
                 sent = desired.fleet.epoch
             desired = await self._publisher.newer(desired)
 
-    async def _listen(self, context: Any, router: Router) -> None:
+    async def _listen(self, context: Any, router: Router, meter: Meter) -> None:
         while (message := await receive(context)) is not None:
             match message.WhichOneof("message"):
                 case "report":
@@ -63,6 +72,8 @@ class RouterControl(router_control_pb2_grpc.RouterControlServicer):
                     router.verdicts = {
                         verdict.node: codec.read_witness(verdict, router.id) for verdict in message.report.verdicts
                     }
+                    meter.hear(read_answers(message.report.answers), time.monotonic())
+                    meter.cut(frozenset(node for node, verdict in router.health().items() if verdict is Verdict.DOWN))
                 case "hello":
                     raise InvalidInput([Violation("hello", "was said already")])
                 case _:
@@ -72,6 +83,25 @@ class RouterControl(router_control_pb2_grpc.RouterControlServicer):
         await self._stop.wait()
         if self._why is not None:
             raise self._why
+
+
+def read_answers(counts: Iterable[router_control_pb2.AnswerCount]) -> dict[CountKey, int]:
+    """Return what a report says of answers; what is no name, country or reason is left out."""
+    found: dict[CountKey, int] = {}
+    for count in counts:
+        if len(found) >= _ANSWERS_MAX:
+            break
+        if count.reason in _REASONS and _is_sound(count):
+            found[CountKey(FlowKey(count.country, count.node, count.function), count.reason)] = count.count
+    return found
+
+
+def _is_sound(count: router_control_pb2.AnswerCount) -> bool:
+    return (
+        not (count.country and validate.country_reasons(count.country))
+        and not (count.node and names.node_id_reasons(count.node))
+        and not (count.function and names.function_name_reasons(count.function))
+    )
 
 
 def read_hello(message: Any) -> Router:

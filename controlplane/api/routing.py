@@ -1,39 +1,46 @@
 """The Routing service: the routers' own decision, made here with what they see, and explained."""
 
+import asyncio
 import ipaddress
-import re
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import grpc
-
 from controlplane import steering
-from controlplane.api import codec
+from controlplane.api import codec, validate
 from controlplane.api.errors import NotFound, no_function
+from controlplane.api.flows import WINDOW_S, Flows, Picture
 from controlplane.api.publisher import Publisher
 from controlplane.api.routers import Router, Routers
-from controlplane.model import Location
 from controlplane.store.cache import Cache
-from nearhop.errors import InvalidInput, Violation
 from nearhop.v1 import routing_pb2, routing_pb2_grpc
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
+_INTERVAL_S, _INTERVAL_RANGE_S = 1.0, (0.2, 60.0)
+_AT_LEAST_EVERY_S = 10.0
 
 Locate = Callable[[ipaddress.IPv4Address | ipaddress.IPv6Address], steering.ClientLocation]
 
 
 class Routing(routing_pb2_grpc.RoutingServicer):
     def __init__(
-        self, cache: Cache, publisher: Publisher, routers: Routers, locate: Locate, *, clock: Callable[[], float]
+        self,
+        cache: Cache,
+        publisher: Publisher,
+        routers: Routers,
+        locate: Locate,
+        *,
+        flows: Flows,
+        clock: Callable[[], float],
     ) -> None:
         self._cache = cache
         self._publisher = publisher
         self._routers = routers
         self._locate = locate
+        self._flows = flows
         self._clock = clock
 
     async def Explain(self, request: routing_pb2.ExplainRequest, _context: Any) -> routing_pb2.ExplainResponse:
-        client = _given(request) if request.HasField("location") else self._located(request.ip)
+        client = self._client(request)
         if request.function and request.function not in self._cache.current().functions:
             raise no_function(request.function)
         router = self._router(request.router)
@@ -62,18 +69,39 @@ class Routing(routing_pb2_grpc.RoutingServicer):
         )
 
     async def WatchFlows(
-        self, _request: routing_pb2.WatchFlowsRequest, context: Any
+        self, request: routing_pb2.WatchFlowsRequest, _context: Any
     ) -> AsyncIterator[routing_pb2.Flows]:
-        await context.abort(
-            grpc.StatusCode.UNIMPLEMENTED, "this control plane does not collect the routers' answer counts"
-        )
-        yield routing_pb2.Flows()
+        check = validate.Check()
+        low, high = _INTERVAL_RANGE_S
+        if request.interval_s and not low <= request.interval_s <= high:
+            check.add("interval_s", [f"is {request.interval_s:g}; {low:g} to {high:g} is allowed"])
+        check.raise_if_any()
+        sent, sent_at = None, 0.0
+        while True:
+            now = time.monotonic()
+            picture = self._flows.picture(now, request.function)
+            if picture != sent or now - sent_at >= _AT_LEAST_EVERY_S:
+                yield _flows(picture)
+                sent, sent_at = picture, now
+            await asyncio.sleep(request.interval_s or _INTERVAL_S)
 
-    def _located(self, ip: str) -> steering.ClientLocation:
+    def _client(self, request: routing_pb2.ExplainRequest) -> steering.ClientLocation:
+        check = validate.Check()
+        if request.HasField("location"):
+            if request.ip:
+                check.add("ip", ["must be empty when location is given"])
+            location = validate.location(check, "location", request.location)
+            check.add("country", validate.country_reasons(request.country) if request.country else [])
+            check.raise_if_any()
+            return steering.given(location, request.country)
+        if request.country:
+            check.add("country", ["goes with location, which is missing"])
         try:
-            return self._locate(ipaddress.ip_address(ip))
+            address = ipaddress.ip_address(request.ip)
         except ValueError:
-            raise InvalidInput([Violation("ip", f"{ip!r} is not an IP address")]) from None
+            check.add("ip", [f"{request.ip!r} is not an IP address"])
+        check.raise_if_any()
+        return self._locate(address)
 
     def _router(self, name: str) -> Router | None:
         if name:
@@ -84,28 +112,22 @@ class Routing(routing_pb2_grpc.RoutingServicer):
         return next(iter(self._routers.all()), None)
 
 
-def _given(request: routing_pb2.ExplainRequest) -> steering.ClientLocation:
-    if request.ip:
-        raise InvalidInput([Violation("ip", "must be empty when location is given")])
-    place = Location(request.location.latitude, request.location.longitude)
-    violations = []
-    if not -90 <= place.latitude <= 90:
-        violations.append(Violation("location.latitude", "must be within -90 and 90"))
-    if not -180 <= place.longitude <= 180:
-        violations.append(Violation("location.longitude", "must be within -180 and 180"))
-    if request.country and not _COUNTRY.fullmatch(request.country):
-        violations.append(Violation("country", "must be ISO 3166-1 alpha-2 in upper case"))
-    if violations:
-        raise InvalidInput(violations)
-    # No network: the decision is for everybody at that place.
-    return steering.ClientLocation("", "0.0.0.0/0", "given", location=place, country=request.country)
+def _flows(picture: Picture) -> routing_pb2.Flows:
+    return routing_pb2.Flows(
+        window_s=WINDOW_S,
+        flows=[
+            routing_pb2.Flow(country=key.country, node=key.node, function=key.function, answers_per_s=rate)
+            for key, rate in picture.flows
+        ],
+        other_answers_per_s=picture.other,
+    )
 
 
 def _explanation(client: steering.ClientLocation, decision: steering.Decision) -> routing_pb2.ExplainResponse:
     return routing_pb2.ExplainResponse(
         client=routing_pb2.ClientLocation(
             ip=client.ip,
-            network="" if client.source == "given" else client.network,
+            network=client.network if client.ip else "",
             source=client.source,
             location=codec.location(client.location) if client.location else None,
             country=client.country,

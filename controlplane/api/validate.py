@@ -58,6 +58,12 @@ def location(check: Check, field: str, message: common_pb2.Location) -> Location
     return Location(message.latitude, message.longitude)
 
 
+def country_reasons(text: str) -> list[str]:
+    """Say why *text* is no ISO 3166-1 alpha-2 code in form."""
+    sound = len(text) == 2 and text.isascii() and text.isalpha() and text.isupper()
+    return [] if sound else [f"{text!r} is not two upper-case letters"]
+
+
 def ingress(check: Check, field: str, message: common_pb2.Ingress) -> Ingress:
     if not 1 <= message.port <= 65535:
         check.add(f"{field}.port", [f"is {message.port}; it must be from 1 to 65535"])

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from controlplane.controllers.controller import Controller
-from controlplane.model import Deployment, Phase
+from controlplane.model import Deployment, Event, EventKind, Phase
 from controlplane.placement import place
 from controlplane.rollout import Decision, PlacedNode, apply, plan
-from controlplane.store import codec
+from controlplane.store import codec, events
 from controlplane.store.cache import Cache
 from controlplane.store.client import Put, Store, Unchanged
 from controlplane.store.keys import Key, Kind
@@ -34,6 +34,18 @@ class Rollouts:
             self.clock(),
             deadline_s=self.deadline_s,
         )
+
+
+def end_of(ended: Deployment) -> Event:
+    """Return the event that tells how *ended* has ended."""
+    kind = EventKind.DEPLOY_COMPLETE if ended.phase is Phase.COMPLETE else EventKind.DEPLOY_FAILED
+    version = leading_version(ended)
+    return Event(kind, ended.ended_at or 0.0, ended.reason, function=ended.function, version=version)
+
+
+def leading_version(deployment: Deployment) -> int:
+    """Return the version that *deployment* gives the most traffic."""
+    return max(deployment.shares, key=lambda share: share.percent).version
 
 
 def placed_nodes(view: View, function: str) -> tuple[PlacedNode, ...]:
@@ -85,7 +97,9 @@ class Deployments(Controller):
             )
         ended = apply(stored.record, decision, self._rollouts.clock())
         path = str(Key(Kind.DEPLOYMENTS, key))
-        await self._store.commit([Unchanged(path, stored.revision)], [Put(path, codec.encode(ended))])
+        await self._store.commit(
+            [Unchanged(path, stored.revision)], [Put(path, codec.encode(ended)), *events.puts(end_of(ended))]
+        )
         _log.info(
             "a deployment has ended",
             function=key,

@@ -6,6 +6,7 @@ Times are float seconds since the epoch. Percentages of one deployment sum to 10
 """
 
 from controlplane.model.deployment import Deployment, EndedDeployment, NodeProgress, Phase, Progress, Share
+from controlplane.model.event import Event, EventKind, Presence
 from controlplane.model.fleet import FleetView, RoutedFunction, RoutedNode
 from controlplane.model.function import Bundle, Dialect, Function, Limits, Version
 from controlplane.model.node import (
@@ -25,6 +26,8 @@ __all__ = [
     "Deployment",
     "Dialect",
     "EndedDeployment",
+    "Event",
+    "EventKind",
     "FleetView",
     "Function",
     "Ingress",
@@ -36,6 +39,7 @@ __all__ = [
     "Phase",
     "PlacementState",
     "PlacementStatus",
+    "Presence",
     "Progress",
     "RoutedFunction",
     "RoutedNode",

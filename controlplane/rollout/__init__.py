@@ -6,7 +6,7 @@ Invariants: one refusal fails a deployment everywhere; a failed one puts the sha
 that is not connected neither completes nor delays a deployment.
 """
 
-from controlplane.rollout.plan import Decision, PlacedNode, apply, plan
-from controlplane.rollout.start import begin, rollback_target
+from controlplane.rollout.plan import Decision, PlacedNode, apply, describe, plan
+from controlplane.rollout.start import begin, rollback_target, supersede
 
-__all__ = ["Decision", "PlacedNode", "apply", "begin", "plan", "rollback_target"]
+__all__ = ["Decision", "PlacedNode", "apply", "begin", "describe", "plan", "rollback_target", "supersede"]

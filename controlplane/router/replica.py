@@ -14,6 +14,7 @@ from grpc import aio
 
 from controlplane.model import FleetView, Verdict, Witness
 from controlplane.router import views
+from controlplane.router.answers import AnswerCounts, AnswerKey
 from controlplane.router.spool import Spool
 from nearhop import log, tls
 from nearhop.errors import InvalidInput
@@ -23,6 +24,7 @@ from nearhop.v1 import router_control_pb2 as pb
 from nearhop.v1 import router_control_pb2_grpc as rpc
 
 REPORT_INTERVAL_S = 5.0  # the contract's bound
+ANSWERS_INTERVAL_S = 0.5  # between two reports that carry answer counts, if any have changed
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0  # a router that starts with an old view is fresh within 5 s of the control plane's return
 VIEW_MAX_BYTES = 64 << 20
@@ -58,7 +60,8 @@ class Identity:
 class Replica:
     """Keeps the newest view; without *membership* the streams are not encrypted.
 
-    *take_over* is called with each one that replaces another; *witnesses* gives the verdicts to report."""
+    *take_over* is called with each one that replaces another; *witnesses* gives the verdicts to report, *answers* the answer counts.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Replica:
         membership: Membership | None,
         take_over: Callable[[FleetView], None],
         witnesses: Callable[[], Iterable[Witness]],
+        answers: AnswerCounts,
         rng: random.Random,
     ) -> None:
         self._identity = identity
@@ -78,6 +82,8 @@ class Replica:
         self._renewed = False
         self._take_over = take_over
         self._witnesses = witnesses
+        self._answers = answers
+        self._answers_due = 0.0
         self._rng = rng
         self._verdict_changed = asyncio.Event()
         self.view: FleetView | None = None
@@ -151,15 +157,40 @@ class Replica:
         hello = pb.RouterHello(router=identity.router, dns=identity.dns, http=identity.http, epoch=self._epoch)
         yield pb.RouterMessage(hello=hello)
         self._renewed = False
+        answers = self._answers.everything()  # what the control plane counts from
         while not self._renewed:
             self._verdict_changed.clear()
-            verdicts = [_encode(witness) for witness in self._witnesses()]
-            yield pb.RouterMessage(report=pb.RouterReport(epoch=self._epoch, verdicts=verdicts))
+            yield pb.RouterMessage(report=self._report(answers))
+            answers = await self._news()
+
+    def _report(self, answers: Iterable[tuple[AnswerKey, int]]) -> pb.RouterReport:
+        return pb.RouterReport(
+            epoch=self._epoch,
+            verdicts=map(_encode, self._witnesses()),
+            answers=[
+                pb.AnswerCount(
+                    function=key.function, node=key.node, country=key.country, reason=key.reason, count=count
+                )
+                for key, count in answers
+            ],
+        )
+
+    async def _news(self) -> list[tuple[AnswerKey, int]]:
+        """Wait until there is something to report, and return the answers to report with it, none before it is their time again."""
+        clock = asyncio.get_running_loop().time
+        due = clock() + REPORT_INTERVAL_S
+        while (now := clock()) < due:
+            if now >= self._answers_due:
+                self._answers_due = now + ANSWERS_INTERVAL_S
+                if answers := self._answers.changed():
+                    return answers
             try:
-                async with asyncio.timeout(REPORT_INTERVAL_S):
+                async with asyncio.timeout(min(self._answers_due, due) - now):
                     await self._verdict_changed.wait()
+                    return []
             except TimeoutError:
                 continue
+        return []
 
     async def _offered(self, message: pb.RoutingView) -> None:
         try:

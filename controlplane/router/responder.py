@@ -13,6 +13,7 @@ from typing import assert_never
 
 from controlplane.model import Location, Verdict
 from controlplane.router import wire
+from controlplane.router.answers import AnswerCounts, AnswerKey, Tally
 from controlplane.router.wire import Class, Ignored, Query, Rcode, Rejected, Reply, Type
 from controlplane.router.zone import Absent, Apex, EmptyNonTerminal, Entry, FunctionName, NameServer, Outside, Zone
 from controlplane.steering import ClientLocation, FleetIndex, decide
@@ -65,9 +66,13 @@ class _Origin:
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
+    """The replies for one function and place, and the tally of those that name a node, or that there is none (*nowhere*)."""
+
     a: Reply
     aaaa: Reply
     tailored: bool
+    tally: Tally
+    nowhere: bool
 
 
 class Responder:
@@ -81,16 +86,20 @@ class Responder:
         self._zone = Zone.of(zone)
         self._index: FleetIndex | None = None
         self._verdicts: Mapping[str, Verdict] = {}
-        self._answers: dict[tuple[str, Location | str], _Answers] = {}
+        self._answers: dict[tuple[str, Location | str, str], _Answers] = {}
         self._origin_of_subnet = lru_cache(CACHE_MAX)(self._find_subnet)
         self._origin_of_peer = lru_cache(CACHE_MAX)(self._find_peer)
         self.counts: Counter[str] = Counter()
+        self.given = AnswerCounts()
         self._prepare()
 
     def publish(self, index: FleetIndex, verdicts: Mapping[str, Verdict]) -> None:
         """Answer from *index* and *verdicts* from now on."""
         if self._index is not index:
             self._zone = Zone.of(self._zone_name, index.view.functions)
+            nodes = {"", *(node.id for node in index.view.nodes)}
+            functions = {"", *(function.name for function in index.view.functions)}
+            self.given.keep(lambda key: key.node in nodes and key.function in functions)
         self._index = index
         self._verdicts = verdicts
         self._answers = {}
@@ -158,6 +167,8 @@ class Responder:
         origin, scope = self._whose_place(query, peer)
         answers = self._answers_for(function, origin)
         reply = answers.a if query.type == Type.A else answers.aaaa
+        if reply.answer or answers.nowhere:
+            answers.tally.count += 1
         return reply, scope if reply.answer and answers.tailored else 0  # NODATA has scope 0: RFC 7871 section 7.4
 
     def _whose_place(self, query: Query, peer: str) -> tuple[_Origin, int]:
@@ -173,20 +184,24 @@ class Responder:
         assert index is not None  # noqa: S101  # _answer() has returned SERVFAIL
         # Clients of one place share an answer, unless the hash of their network has a say in it.
         spot = origin.client.network if function in index.crowded else origin.spot
-        answers = self._answers.get((function, spot))
+        key = function, spot, origin.client.country
+        answers = self._answers.get(key)
         if answers is None:
             if len(self._answers) >= CACHE_MAX:
                 self._answers.clear()
-            answers = self._answers[function, spot] = self._decide(index, function, origin.client)
+            answers = self._answers[key] = self._decide(index, function, origin.client)
         return answers
 
     def _decide(self, index: FleetIndex, function: str, client: ClientLocation) -> _Answers:
         self.counts["decisions"] += 1
         decision = decide(function, client, index, self._verdicts, self._clock())
+        node = decision.chosen[0].id if decision.chosen else ""
         return _Answers(
             a=self._addresses(_parsed(node.ingress.ipv4 for node in decision.chosen), decision.ttl_s),
             aaaa=self._addresses(_parsed(node.ingress.ipv6 for node in decision.chosen), decision.ttl_s),
             tailored=decision.scope > 0,
+            tally=self.given.tally(AnswerKey(function, node, client.country, decision.kind)),
+            nowhere=not decision.chosen,
         )
 
     def _addresses(self, addresses: Sequence[Address], ttl_s: int) -> Reply:

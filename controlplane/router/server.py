@@ -90,6 +90,7 @@ class Router:
             membership=self._membership,
             take_over=self._take_over,
             witnesses=self._witnesses,
+            answers=self._responder.given,
             rng=rng,
         )
 

@@ -5,7 +5,7 @@ Rule 2: nothing here reads a clock, opens a file or awaits. Locations, verdicts 
 Invariant: a function that is placed on a node always has an answer. Health and drains change who is chosen, never whether somebody is.
 """
 
-from controlplane.steering.decide import TTL_DOUBTFUL_S, TTL_STEADY_S, Candidate, Decision, decide
+from controlplane.steering.decide import TTL_DOUBTFUL_S, TTL_STEADY_S, Candidate, Decision, ReasonKind, decide
 from controlplane.steering.distance import distance_km, unit_vector
 from controlplane.steering.health import (
     Alarm,
@@ -20,7 +20,7 @@ from controlplane.steering.health import (
     step,
 )
 from controlplane.steering.index import FleetIndex, PlacedNode
-from controlplane.steering.location import ClientLocation, Source, unlocated
+from controlplane.steering.location import ClientLocation, Source, given, unlocated
 
 __all__ = [
     "TTL_DOUBTFUL_S",
@@ -38,10 +38,12 @@ __all__ = [
     "NodeHealth",
     "PlacedNode",
     "Publish",
+    "ReasonKind",
     "Source",
     "Ticked",
     "decide",
     "distance_km",
+    "given",
     "step",
     "unit_vector",
     "unlocated",

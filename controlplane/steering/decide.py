@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 from controlplane.model import FleetView, RoutedNode, Verdict
 from controlplane.steering.distance import distance_km, unit_vector
@@ -37,6 +38,10 @@ class Candidate:
     reason: str
 
 
+# The kinds of a decision's reason, for counting.
+ReasonKind = Literal["nearest", "hash", "emergency", "none"]
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Where a client goes. *candidates* are best first; *chosen* are the ones to answer with, in order, empty only when none is placed.
@@ -50,6 +55,16 @@ class Decision:
     scope: int
     reason: str
     decided_at: float
+
+    @property
+    def kind(self) -> ReasonKind:
+        """Why the first node was chosen, in a word: it is nearest, the hash took it, no node was eligible, there is none."""
+        if not self.chosen:
+            return "none"
+        best = self.candidates[0]
+        if not best.eligible:
+            return "emergency"
+        return "hash" if best.distance_km is None else "nearest"
 
 
 @dataclass(frozen=True, slots=True)

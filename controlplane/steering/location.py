@@ -18,8 +18,8 @@ class ClientLocation:
     """A client's address and what the database says of it.
 
     *network* is the prefix that the database's record covers: every address in it has the same location. *source* is the finest thing
-    known; only "city" comes with a *location*, and "given", which the asker told and nobody looked up.
-    *country* is ISO 3166-1 alpha-2 in upper case, empty when unknown.
+    known; only "city" comes with a *location*, and "given", which was told and not looked up. *country* is ISO 3166-1 alpha-2 in upper case,
+    empty when unknown.
     """
 
     ip: str
@@ -33,6 +33,11 @@ class ClientLocation:
     def prefix_length(self) -> int:
         """The length of *network*'s prefix, in the network's own address family."""
         return int(self.network.rpartition("/")[2])
+
+
+def given(location: Location, country: str = "") -> ClientLocation:
+    """Describe a client of which only the place is told: it has no address, so what is decided for it depends on none."""
+    return ClientLocation("", "0.0.0.0/0", "given", location, country)
 
 
 def unlocated(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ClientLocation:

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from controlplane.model import Bundle, Deployment, Function, Node, NodeReport, Version
+from controlplane.model import Bundle, Deployment, Event, Function, Node, NodeReport, Presence, Version
 from controlplane.store.errors import CodecError
 from controlplane.store.keys import Kind
 
-Record = Function | Version | Bundle | Deployment | Node | NodeReport
-R = TypeVar("R", Function, Version, Bundle, Deployment, Node, NodeReport)
+Record = Function | Version | Bundle | Deployment | Node | NodeReport | Event | Presence
+R = TypeVar("R", Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence)
 
 TYPES: dict[Kind, type[Record]] = {
     Kind.FUNCTIONS: Function,
@@ -23,6 +23,8 @@ TYPES: dict[Kind, type[Record]] = {
     Kind.DEPLOYMENTS: Deployment,
     Kind.NODES: Node,
     Kind.HEALTH: NodeReport,
+    Kind.EVENTS: Event,
+    Kind.PRESENCE: Presence,
 }
 _SCHEMAS: dict[type[Record], str] = {
     Function: "function/1",
@@ -31,6 +33,8 @@ _SCHEMAS: dict[type[Record], str] = {
     Deployment: "deployment/1",
     Node: "node/1",
     NodeReport: "report/1",
+    Event: "event/1",
+    Presence: "presence/1",
 }
 
 

@@ -7,6 +7,8 @@
     /nearhop/deployments/<fn>            Deployment
     /nearhop/nodes/<id>                  Node
     /nearhop/health/<id>                 NodeReport, bound to the node's lease
+    /nearhop/events/<random>             Event
+    /nearhop/presence/<id>               Presence: what the events have told of a node last
     /nearhop/requests/<id>               the answer to a mutating call, bound to a lease of an hour or two
 
 Each part of a key is percent-encoded, so that none can hold a "/". bundles/ sorts before all the others: the range from WATCH_BEGIN to WATCH_END
@@ -33,6 +35,8 @@ class Kind(StrEnum):
     DEPLOYMENTS = "deployments"
     NODES = "nodes"
     HEALTH = "health"
+    EVENTS = "events"
+    PRESENCE = "presence"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from controlplane.model import Bundle, Deployment, Function, Node, NodeReport, Version
+from controlplane.model import Bundle, Deployment, Event, Function, Node, NodeReport, Presence, Version
 from controlplane.store import codec, keys
 from controlplane.store.client import Change, Item
 from controlplane.store.errors import CodecError
@@ -40,6 +40,8 @@ class View:
     deployments: Mapping[str, Stored[Deployment]] = field(default_factory=_none)
     nodes: Mapping[str, Stored[Node]] = field(default_factory=_none)
     health: Mapping[str, Stored[NodeReport]] = field(default_factory=_none)
+    events: Mapping[str, Stored[Event]] = field(default_factory=_none)
+    presence: Mapping[str, Stored[Presence]] = field(default_factory=_none)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nearhop/v1/events.proto\x12\nnearhop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe9\x03\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.nearhop.v1.Event.Kind\x12\x10\n\x08\x66unction\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\r\x12\x0c\n\x04node\x18\x06 \x01(\t\x12\x0e\n\x06region\x18\x07 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x08 \x01(\t\x12\x0f\n\x07message\x18\t \x01(\t\"\xa2\x02\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13KIND_DEPLOY_STARTED\x10\x01\x12\x18\n\x14KIND_DEPLOY_COMPLETE\x10\x02\x12\x16\n\x12KIND_DEPLOY_FAILED\x10\x03\x12\x14\n\x10KIND_NODE_JOINED\x10\x04\x12\x17\n\x13KIND_NODE_CONNECTED\x10\x05\x12\x12\n\x0eKIND_NODE_LOST\x10\x06\x12\x17\n\x13KIND_HEALTH_CHANGED\x10\x07\x12\x15\n\x11KIND_NODE_DRAINED\x10\x08\x12\x18\n\x14KIND_NODE_UNCORDONED\x10\t\x12\x11\n\rKIND_ROLLBACK\x10\n\x12\x19\n\x15KIND_FUNCTION_DELETED\x10\x0b\"U\n\x11ListEventsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\x12\x11\n\tbefore_id\x18\x02 \x01(\x04\x12\x10\n\x08\x66unction\x18\x03 \x01(\t\x12\x0c\n\x04node\x18\x04 \x01(\t\"E\n\x12ListEventsResponse\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.nearhop.v1.Event\x12\x0c\n\x04more\x18\x02 \x01(\x08\"8\n\x12WatchEventsRequest\x12\x15\n\x08\x61\x66ter_id\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\x0b\n\t_after_id2\x99\x01\n\x06\x45vents\x12K\n\nListEvents\x12\x1d.nearhop.v1.ListEventsRequest\x1a\x1e.nearhop.v1.ListEventsResponse\x12\x42\n\x0bWatchEvents\x12\x1e.nearhop.v1.WatchEventsRequest\x1a\x11.nearhop.v1.Event0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nearhop/v1/events.proto\x12\nnearhop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x04\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.nearhop.v1.Event.Kind\x12\x10\n\x08\x66unction\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\r\x12\x0c\n\x04node\x18\x06 \x01(\t\x12\x0e\n\x06region\x18\x07 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x08 \x01(\t\x12\x0f\n\x07message\x18\t \x01(\t\"\xb9\x02\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13KIND_DEPLOY_STARTED\x10\x01\x12\x18\n\x14KIND_DEPLOY_COMPLETE\x10\x02\x12\x16\n\x12KIND_DEPLOY_FAILED\x10\x03\x12\x14\n\x10KIND_NODE_JOINED\x10\x04\x12\x17\n\x13KIND_NODE_CONNECTED\x10\x05\x12\x12\n\x0eKIND_NODE_LOST\x10\x06\x12\x17\n\x13KIND_HEALTH_CHANGED\x10\x07\x12\x15\n\x11KIND_NODE_DRAINED\x10\x08\x12\x18\n\x14KIND_NODE_UNCORDONED\x10\t\x12\x11\n\rKIND_ROLLBACK\x10\n\x12\x19\n\x15KIND_FUNCTION_DELETED\x10\x0b\x12\x15\n\x11KIND_NODE_DELETED\x10\x0c\"U\n\x11ListEventsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\x12\x11\n\tbefore_id\x18\x02 \x01(\x04\x12\x10\n\x08\x66unction\x18\x03 \x01(\t\x12\x0c\n\x04node\x18\x04 \x01(\t\"E\n\x12ListEventsResponse\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.nearhop.v1.Event\x12\x0c\n\x04more\x18\x02 \x01(\x08\"8\n\x12WatchEventsRequest\x12\x15\n\x08\x61\x66ter_id\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\x0b\n\t_after_id2\x99\x01\n\x06\x45vents\x12K\n\nListEvents\x12\x1d.nearhop.v1.ListEventsRequest\x1a\x1e.nearhop.v1.ListEventsResponse\x12\x42\n\x0bWatchEvents\x12\x1e.nearhop.v1.WatchEventsRequest\x1a\x11.nearhop.v1.Event0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,15 +33,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nearhop.v1.events_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENT']._serialized_start=73
-  _globals['_EVENT']._serialized_end=562
+  _globals['_EVENT']._serialized_end=585
   _globals['_EVENT_KIND']._serialized_start=272
-  _globals['_EVENT_KIND']._serialized_end=562
-  _globals['_LISTEVENTSREQUEST']._serialized_start=564
-  _globals['_LISTEVENTSREQUEST']._serialized_end=649
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=651
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=720
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=722
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=778
-  _globals['_EVENTS']._serialized_start=781
-  _globals['_EVENTS']._serialized_end=934
+  _globals['_EVENT_KIND']._serialized_end=585
+  _globals['_LISTEVENTSREQUEST']._serialized_start=587
+  _globals['_LISTEVENTSREQUEST']._serialized_end=672
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=674
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=743
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=745
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=801
+  _globals['_EVENTS']._serialized_start=804
+  _globals['_EVENTS']._serialized_end=957
 # @@protoc_insertion_point(module_scope)

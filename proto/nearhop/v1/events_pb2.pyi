@@ -26,6 +26,7 @@ class Event(_message.Message):
         KIND_NODE_UNCORDONED: _ClassVar[Event.Kind]
         KIND_ROLLBACK: _ClassVar[Event.Kind]
         KIND_FUNCTION_DELETED: _ClassVar[Event.Kind]
+        KIND_NODE_DELETED: _ClassVar[Event.Kind]
     KIND_UNSPECIFIED: Event.Kind
     KIND_DEPLOY_STARTED: Event.Kind
     KIND_DEPLOY_COMPLETE: Event.Kind
@@ -38,6 +39,7 @@ class Event(_message.Message):
     KIND_NODE_UNCORDONED: Event.Kind
     KIND_ROLLBACK: Event.Kind
     KIND_FUNCTION_DELETED: Event.Kind
+    KIND_NODE_DELETED: Event.Kind
     ID_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]

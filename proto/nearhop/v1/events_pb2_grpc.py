@@ -57,8 +57,9 @@ class EventsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchEvents(self, request, context):
-        """Streams every event after after_id, oldest first, then each one as it happens. Within a replica nothing is skipped or repeated;
-        OUT_OF_RANGE when after_id is older than what is kept: list again, then watch from the newest id.
+        """Streams every event after after_id, oldest first, then each one as it happens. Nothing is skipped or repeated, also when the stream is
+        resumed at another control plane; OUT_OF_RANGE (EVENTS_TRIMMED) when events after after_id may have been dropped already, or when the
+        reader is that slow: list again, then watch from the newest id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

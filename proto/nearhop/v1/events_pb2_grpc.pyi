@@ -4,7 +4,8 @@ isort:skip_file
 Events: what happened to the fleet, for people. A log of changes, not a source of truth: the records themselves are read through their
 own services.
 
-Ids only ever grow, with gaps; an event with a greater id happened later. The newest 10,000 events are kept, at most 7 days.
+Ids only ever grow, with gaps; an event with a greater id happened later, whichever control plane tells it. At least the newest 1,000 events
+are kept.
 """
 
 from collections import abc as _abc
@@ -38,8 +39,9 @@ class EventsStub:
     ListEvents: _grpc.UnaryUnaryMultiCallable[_events_pb2.ListEventsRequest, _events_pb2.ListEventsResponse]
     """The newest events first. INVALID_ARGUMENT when limit is over 1,000."""
     WatchEvents: _grpc.UnaryStreamMultiCallable[_events_pb2.WatchEventsRequest, _events_pb2.Event]
-    """Streams every event after after_id, oldest first, then each one as it happens. Within a replica nothing is skipped or repeated;
-    OUT_OF_RANGE when after_id is older than what is kept: list again, then watch from the newest id.
+    """Streams every event after after_id, oldest first, then each one as it happens. Nothing is skipped or repeated, also when the stream is
+    resumed at another control plane; OUT_OF_RANGE (EVENTS_TRIMMED) when events after after_id may have been dropped already, or when the
+    reader is that slow: list again, then watch from the newest id.
     """
 
 @_typing.type_check_only
@@ -48,8 +50,9 @@ class EventsAsyncStub(EventsStub):
     ListEvents: _aio.UnaryUnaryMultiCallable[_events_pb2.ListEventsRequest, _events_pb2.ListEventsResponse]  # type: ignore[assignment]
     """The newest events first. INVALID_ARGUMENT when limit is over 1,000."""
     WatchEvents: _aio.UnaryStreamMultiCallable[_events_pb2.WatchEventsRequest, _events_pb2.Event]  # type: ignore[assignment]
-    """Streams every event after after_id, oldest first, then each one as it happens. Within a replica nothing is skipped or repeated;
-    OUT_OF_RANGE when after_id is older than what is kept: list again, then watch from the newest id.
+    """Streams every event after after_id, oldest first, then each one as it happens. Nothing is skipped or repeated, also when the stream is
+    resumed at another control plane; OUT_OF_RANGE (EVENTS_TRIMMED) when events after after_id may have been dropped already, or when the
+    reader is that slow: list again, then watch from the newest id.
     """
 
 class EventsServicer(metaclass=_abc_1.ABCMeta):
@@ -67,8 +70,9 @@ class EventsServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.WatchEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_events_pb2.Event], _abc.AsyncIterator[_events_pb2.Event]]:
-        """Streams every event after after_id, oldest first, then each one as it happens. Within a replica nothing is skipped or repeated;
-        OUT_OF_RANGE when after_id is older than what is kept: list again, then watch from the newest id.
+        """Streams every event after after_id, oldest first, then each one as it happens. Nothing is skipped or repeated, also when the stream is
+        resumed at another control plane; OUT_OF_RANGE (EVENTS_TRIMMED) when events after after_id may have been dropped already, or when the
+        reader is that slow: list again, then watch from the newest id.
         """
 
 def add_EventsServicer_to_server(servicer: EventsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -17,6 +17,7 @@ from nearhop.v1 import (
     common_pb2,
     deployments_pb2,
     deployments_pb2_grpc,
+    events_pb2_grpc,
     functions_pb2,
     functions_pb2_grpc,
     node_control_pb2,
@@ -51,6 +52,7 @@ class Client:
         self.versions: Any = versions_pb2_grpc.VersionsStub(self.channel)
         self.deployments: Any = deployments_pb2_grpc.DeploymentsStub(self.channel)
         self.nodes: Any = nodes_pb2_grpc.NodesStub(self.channel)
+        self.events: Any = events_pb2_grpc.EventsStub(self.channel)
         self.routing: Any = routing_pb2_grpc.RoutingStub(self.channel)
 
     async def create(self, name: str = "hello", **more: Any) -> functions_pb2.Function:
@@ -321,6 +323,17 @@ class Router:
             for node, verdict in verdicts.items()
         ]
         report = router_control_pb2.RouterReport(epoch=self.views[-1].epoch, verdicts=witnesses)
+        await self._call.write(router_control_pb2.RouterMessage(report=report))
+
+    async def count(self, **counts: int) -> None:
+        """Report answers to clients in Japan for "hello", by node."""
+        answers = [
+            router_control_pb2.AnswerCount(
+                function="hello", node=node.replace("_", "-"), country="JP", reason="nearest", count=count
+            )
+            for node, count in counts.items()
+        ]
+        report = router_control_pb2.RouterReport(epoch=self.views[-1].epoch, answers=answers)
         await self._call.write(router_control_pb2.RouterMessage(report=report))
 
     async def _run(self) -> None:
