@@ -19,6 +19,7 @@ const KINDS = [
   "node_drained",
   "node_uncordoned",
   "function_deleted",
+  "node_deleted",
 ];
 
 export class EventsView implements View {

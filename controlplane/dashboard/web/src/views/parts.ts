@@ -61,6 +61,7 @@ const KIND_WORDS: Record<string, [string, string]> = {
   node_uncordoned: ["uncordoned", "good"],
   rollback: ["rollback", "hold"],
   function_deleted: ["function deleted", "warn"],
+  node_deleted: ["node deleted", "warn"],
 };
 
 export function kindWord(kind: string): string {
