@@ -8,6 +8,7 @@ import grpc
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # generated, without stubs
 from grpc_status import rpc_status
 
+from nearhop import tls
 from nearhop.errors import NearhopError, Violation
 from nearhop.v1 import (
     deployments_pb2_grpc,
@@ -20,9 +21,6 @@ from nearhop.v1 import (
 
 R = TypeVar("R")
 Metadata = tuple[tuple[str, str], ...]
-
-# Every control plane's certificate holds this name, and no other part's does: the role is checked, by whatever address it was reached.
-CONTROL_PLANE_NAME = "controlplane.nearhop.internal"
 
 _AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _MESSAGE_MAX_BYTES = 32 * 2**20  # ListNodes with 50 nodes of 200 functions is under 1 MiB
@@ -122,8 +120,7 @@ def open_channel(endpoint: str, authorities: bytes | None) -> grpc.aio.Channel:
     """Open a channel to *endpoint*, by TLS when *authorities* are given; nothing is sent before the first call."""
     if authorities is None:
         return grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
-    name = ("grpc.ssl_target_name_override", CONTROL_PLANE_NAME)
-    return grpc.aio.secure_channel(endpoint, grpc.ssl_channel_credentials(authorities), options=[*_OPTIONS, name])
+    return tls.channel(endpoint, authorities=authorities, options=_OPTIONS)
 
 
 def control_error(error: grpc.aio.AioRpcError) -> ControlError:

@@ -17,7 +17,11 @@ class Dashboard(Process):
         super().__init__(
             "dashboard",
             "controlplane.dashboard",
-            {"listen": f"{address}:7470", "control_planes": [cluster.endpoint]},
+            {
+                "listen": f"{address}:7470",
+                "control_planes": [cluster.endpoint],
+                "authorities": str(cluster.control_plane.ca),
+            },
             folder,
         )
 

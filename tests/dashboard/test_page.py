@@ -62,6 +62,7 @@ async def test_a_lost_node_changes_color_and_its_flows_move_within_3_s(
 
 async def test_a_typed_address_shows_the_decision_with_every_candidate(open_page: OpenPage) -> None:
     page = await open_page()
+    await expect(page.locator(".pin")).to_have_count(5)
     await page.keyboard.press("/")
     await page.keyboard.type("133.11.0.1")
     await page.keyboard.press("Enter")

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from controlplane.dashboard.control import CONTROL_PLANE_NAME, Caller, ControlError, ControlPlanes
+from controlplane.dashboard.control import Caller, ControlError, ControlPlanes
+from nearhop.tls import CONTROL_PLANE_NAME
 from nearhop.v1 import deployments_pb2, nodes_pb2
 from tests.controlplane.dashboard.fake import FakeControlPlane
 
