@@ -70,6 +70,7 @@ from nearhop.v1 import (
 _log = log.get(__name__)
 
 _MESSAGE_BYTES = 4 << 20
+_AGENT_BACKOFF_S = 10.0  # how long agents may pause between two attempts to connect
 _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.so_reuseport", 0),  # or a second control plane would share the port in silence
     ("grpc.max_receive_message_length", _MESSAGE_BYTES),
@@ -154,7 +155,7 @@ class ControlPlane:
             self.cache,
             lambda node, connected: look(node, connected, self.routers.witnesses(node.id)),
             clock=time.time,
-            quiet_s=limits.lease_ttl_s,
+            quiet_s=limits.lease_ttl_s + _AGENT_BACKOFF_S,
         )
         guarding = self.access.work() if self.access else []
         return [
