@@ -14,9 +14,9 @@ from controlplane.steering import (
     FleetIndex,
     decide,
     distance_km,
-    given,
     unit_vector,
 )
+from controlplane.steering import given as given_place
 
 PLACES = {
     "london-1": Location(51.5, -0.12),
@@ -216,7 +216,7 @@ def test_agrees_with_an_exhaustive_search_and_never_withholds_an_answer(
 
 
 def test_a_given_place_is_named_as_such_and_depends_on_no_address() -> None:
-    decision = decide(None, given(PARIS.location or Location(0, 0)), view(), UP, 0)
+    decision = decide(None, given_place(PARIS.location or Location(0, 0)), view(), UP, 0)
     assert order(decision) == order(decide(None, PARIS, view(), UP, 0))
     assert (decision.reason, decision.scope) == ("london-1 is 342 km from the given place", 0)
 
