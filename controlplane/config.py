@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from controlplane.store.election import TTL_S
 from nearhop.errors import InvalidInput, Violation
 from nearhop.names import hostname_reasons, is_loopback, node_id_reasons
 
@@ -18,6 +19,7 @@ class LimitsConfig:
 
     heartbeat_interval_s: Positive = 2.0
     lease_ttl_s: Annotated[float, Field(ge=2, le=3600)] = 6.0  # etcd grants no lease under 2 s
+    leader_ttl_s: Annotated[int, Field(ge=2, le=60)] = TTL_S
     progress_deadline_s: Positive = 60.0
     bundle_grace_s: Positive = 600.0
     bundle_quota_mib: Annotated[int, Field(ge=10)] = 1024

@@ -9,9 +9,10 @@ import contextlib
 import errno
 import functools
 import ipaddress
+import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import grpc
@@ -42,8 +43,11 @@ from controlplane.controllers.deployments import Rollouts
 from controlplane.controllers.presence import Presences
 from controlplane.controllers.trimmer import Trimmer
 from controlplane.geoip import CityDatabase
+from controlplane.model import Node
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
+from controlplane.store.client import Store
+from controlplane.store.election import Election
 from controlplane.store.requests import Requests
 from nearhop import log, tasks
 from nearhop.errors import NearhopError
@@ -82,6 +86,9 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
+_CONTROLLERS = ("deployments", "collector", "presences", "trimmer")  # each is led by one of the control planes
+
+
 class AddressInUse(NearhopError):
     """The address to listen on is taken, or is not this machine's."""
 
@@ -106,7 +113,12 @@ class ControlPlane:
         self.access: Access | None = None
         self.fleet_port = 0
         self._inspect = inspect
-        self._bundles = EtcdBundles(self.store, clock=time.time, quota_bytes=limits.bundle_quota_mib << 20)
+        self._bundles = self._bundles_in(self.store)
+        candidate = f"{config.listen} {secrets.token_hex(4)}"
+        self.elections = {
+            name: Election(self.store, name, candidate, ttl_s=limits.leader_ttl_s) for name in _CONTROLLERS
+        }
+        self._candidates: list[asyncio.Task[Any]] = []
         self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
         self._router_control = RouterControl(self.publisher, self.routers, self.flows)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
@@ -148,29 +160,49 @@ class ControlPlane:
         return listen(server, self.config.listen, self.access.credentials(clients=False))
 
     def _spawn(self, group: asyncio.TaskGroup) -> list[asyncio.Task[Any]]:
-        limits = self.config.limits
-        collector = Collector(self._bundles, self.cache, clock=time.time, grace_s=limits.bundle_grace_s)
-        presences = Presences(
-            self.store,
-            self.cache,
-            lambda node, connected: look(node, connected, self.routers.witnesses(node.id)),
-            clock=time.time,
-            quiet_s=limits.lease_ttl_s + _AGENT_BACKOFF_S,
-        )
+        self._candidates = [
+            tasks.spawn(group, election.run(functools.partial(self._lead, name)), name=f"election: {name}")
+            for name, election in self.elections.items()
+        ]
         guarding = self.access.work() if self.access else []
         return [
             tasks.spawn(group, work, name=name)
             for name, work in (
                 ("cache", self.cache.run()),
                 ("publisher", self.publisher.run()),
-                ("deployments", DeploymentController(self.store, self.cache, self._rollouts).run()),
-                ("collector", collector.run()),
-                ("presences", presences.run()),
-                ("trimmer", Trimmer(self.store, self.cache).run()),
                 ("health service", self._tell_health()),
                 *guarding,
             )
         ]
+
+    async def _lead(self, name: str, store: Store) -> None:
+        await self._health.set(leading(name), health_pb2.HealthCheckResponse.SERVING)
+        try:
+            await self._control(name, store)
+        finally:
+            await self._health.set(leading(name), health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    def _control(self, name: str, store: Store) -> Coroutine[Any, Any, None]:
+        limits = self.config.limits
+        match name:
+            case "deployments":
+                return DeploymentController(store, self.cache, self._rollouts).run()
+            case "collector":
+                bundles = self._bundles_in(store)
+                return Collector(bundles, self.cache, clock=time.time, grace_s=limits.bundle_grace_s).run()
+            case "presences":
+                quiet_s = limits.lease_ttl_s + _AGENT_BACKOFF_S
+                return Presences(store, self.cache, self._look, clock=time.time, quiet_s=quiet_s).run()
+            case "trimmer":
+                return Trimmer(store, self.cache).run()
+            case _:
+                raise ValueError(f"there is no controller {name!r}")
+
+    def _look(self, node: Node, connected: bool) -> tuple[bool | None, str]:
+        return look(node, connected, self.routers.witnesses(node.id))
+
+    def _bundles_in(self, store: Store) -> EtcdBundles:
+        return EtcdBundles(store, clock=time.time, quota_bytes=self.config.limits.bundle_quota_mib << 20)
 
     async def _add_services(self, server: grpc.aio.Server, locate: Locate) -> None:
         requests = Requests(self.store, monotonic=time.monotonic)
@@ -197,6 +229,8 @@ class ControlPlane:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)  # type: ignore[no-untyped-call]
         reflection.enable_server_reflection([*_services(), reflection.SERVICE_NAME], server)
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        for name in self.elections:
+            await self._health.set(leading(name), health_pb2.HealthCheckResponse.NOT_SERVING)
 
     async def _tell_health(self) -> None:
         await self.cache.synced.wait()
@@ -206,7 +240,13 @@ class ControlPlane:
         for name in ["", *_services()]:
             await self._health.set(name, status)
 
+    async def _resign(self) -> None:
+        for task in self._candidates:
+            task.cancel()
+        await asyncio.wait(self._candidates)
+
     async def _stop(self, server: grpc.aio.Server) -> None:
+        await self._resign()
         await self._health.enter_graceful_shutdown()
         why = Unavailable("SHUTTING_DOWN", "this control plane is shutting down")
         self.sessions.end_all(why)
@@ -224,6 +264,11 @@ async def serve(config: Config) -> None:
             _log.info("the control plane listens", address=config.listen, fleet=fleet, etcd=etcd, zone=config.zone)
             await stop.wait()
             _log.info("the control plane is stopping")
+
+
+def leading(controller: str) -> str:
+    """Return the name under which the health service says whether this control plane leads *controller*."""
+    return f"nearhop.leads.{controller}"
 
 
 def require_free(address: str) -> None:

@@ -23,10 +23,10 @@ class Desired:
     placements: tuple[tuple[frozenset[str], node_control_pb2.Placement], ...]
     draining: Mapping[str, bool]
 
-    def snapshot(self, node: str) -> node_control_pb2.Snapshot:
-        """Return the snapshot of *node*."""
+    def snapshot(self, node: str, *, not_before: int = 0) -> node_control_pb2.Snapshot:
+        """Return the snapshot of *node*, under the revision *not_before* when that is greater: the store's, until which nothing has changed."""
         return node_control_pb2.Snapshot(
-            revision=self.revision,
+            revision=max(self.revision, not_before),
             zone=self.fleet.zone,
             draining=self.draining.get(node, False),
             placements=[placement for nodes, placement in self.placements if node in nodes],

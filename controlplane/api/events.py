@@ -13,9 +13,7 @@ from nearhop.errors import InvalidInput, Violation
 from nearhop.v1 import events_pb2, events_pb2_grpc
 
 _PAGE, _PAGE_MAX = 100, 1_000
-_KINDS: dict[EventKind, Any] = {
-    kind: events_pb2.Event.Kind.Value(f"KIND_{kind.name}") for kind in EventKind
-}
+_KINDS: dict[EventKind, Any] = {kind: events_pb2.Event.Kind.Value(f"KIND_{kind.name}") for kind in EventKind}
 
 
 class Events(events_pb2_grpc.EventsServicer):

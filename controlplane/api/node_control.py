@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controlplane.api import codec, validate
-from controlplane.api.errors import Precondition
+from controlplane.api.errors import Precondition, Unavailable
 from controlplane.api.publisher import Publisher
 from controlplane.api.sessions import HealthRecord, Session, Sessions
 from controlplane.api.streams import receive
@@ -28,6 +28,7 @@ _log = log.get(__name__)
 _BUNDLES_AT_ONCE = 8  # over all sessions: each may hold a whole bundle in memory
 _BUNDLES_PENDING = 10_000  # a session; a refusal would be final, and a fresh node asks for all it is to run
 _RETRY_S = 0.5
+_CATCH_UP_S = 3.0
 
 Send = Callable[[node_control_pb2.NodeInstruction], Awaitable[None]]
 
@@ -71,14 +72,15 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
 
     async def _serve(self, context: Any, session: Session, introduction: Introduction) -> None:
         await self._require_known_past(introduction)
-        health = HealthRecord(self._store, session, self._sessions.beat)
-        await self._register(introduction.node)
+        health = HealthRecord(self._store, session, self._sessions.beat, lambda: self._cache.view)
         await health.begin()
-        _log.info(
-            "a node has connected", node=session.node, instance=session.instance, agent=introduction.agent_version
-        )
         try:
-            await self._converse(context, session, health)
+            await self._catch_up(health.revision)
+            await self._register(introduction.node, health)
+            _log.info(
+                "a node has connected", node=session.node, instance=session.instance, agent=introduction.agent_version
+            )
+            await self._converse(context, session, health, introduction.report.snapshot_revision)
         finally:
             self._sessions.close(
                 session
@@ -87,7 +89,7 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
             if not self._sessions.stopping:
                 await health.finish()
 
-    async def _converse(self, context: Any, session: Session, health: HealthRecord) -> None:
+    async def _converse(self, context: Any, session: Session, health: HealthRecord, known: int) -> None:
         writing = asyncio.Lock()
 
         async def send(instruction: node_control_pb2.NodeInstruction) -> None:
@@ -103,7 +105,7 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
                 for name, work in (
                     ("end", session.ended()),
                     ("health", health.run()),
-                    ("snapshots", self._push(session.node, send)),
+                    ("snapshots", self._push(session.node, known, send)),
                     ("bundles", self._send_bundles(wanted, send)),
                 )
             ]
@@ -130,11 +132,12 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
                 case _:
                     continue  # of a newer agent: nothing that this control plane could answer
 
-    async def _push(self, node: str, send: Send) -> None:
+    async def _push(self, node: str, known: int, send: Send) -> None:
         desired = self._publisher.current()
         while node not in desired.draining:  # it has just joined: an empty snapshot would stop what it runs
             desired = await self._publisher.newer(desired)
-        sent = desired.snapshot(node)
+        # *known* is what another control plane has called the same or an older state: this one's cache is past it (_catch_up).
+        sent = desired.snapshot(node, not_before=known)
         await send(node_control_pb2.NodeInstruction(snapshot=sent))
         while True:
             desired = await self._publisher.newer(desired)
@@ -186,9 +189,17 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
                 f"the agent has a snapshot of revision {said}, and the store is at {listing.revision}: it is another store, or one restored from "
                 "a backup; remove the agent's spooled snapshot to make it start anew",
             )
-        await self._cache.reached(said)
 
-    async def _register(self, introduced: Node) -> None:
+    async def _catch_up(self, revision: int) -> None:
+        """Wait until the cache holds *revision*, at which the node was taken: what is derived from it is no older than what the node has."""
+        await self._cache.reached(revision, timeout=_CATCH_UP_S)
+        if self._cache.view.revision < revision:
+            message = (
+                f"this control plane has seen the store up to revision {self._cache.view.revision} only, not {revision}"
+            )
+            raise Unavailable("CONTROL_PLANE_BEHIND", message)
+
+    async def _register(self, introduced: Node, health: HealthRecord) -> None:
         path = str(Key(Kind.NODES, introduced.id))
         for _ in range(5):
             item = await self._store.get(path)
@@ -199,7 +210,8 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
             joined = events.puts(_joined(node, self._clock())) if known is None else []
             with contextlib.suppress(Conflict):
                 revision = await self._store.commit(
-                    [Unchanged(path, item.revision if item else 0)], [Put(path, records.encode(node)), *joined]
+                    [health.owned, Unchanged(path, item.revision if item else 0)],
+                    [Put(path, records.encode(node)), *joined],
                 )
                 await self._cache.reached(revision)
                 break

@@ -95,7 +95,7 @@ class Nodes(nodes_pb2_grpc.NodesServicer):
         node, connected = stored.record, health is not None
         witnesses = self._routers.witnesses(name)
         verdict, reason = judge(node, connected, witnesses)
-        report = self._sessions.report(name) or (health.record if health else None)
+        report = self._sessions.report(name, health.record if health else None)
         return nodes_pb2.Node(
             id=node.id,
             region=node.region,

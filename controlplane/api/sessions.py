@@ -1,9 +1,14 @@
-"""The agents' sessions: who is connected, which of two agents of one name stays, and each one's lease and report in the store."""
+"""The agents' sessions: who is connected, which of two agents of one name stays, and each one's lease and report in the store.
+
+The report in the store says who owns the node: its agent's process (instance) and the stream (session) that the agent has opened last, on whichever
+control plane. Another process is refused while the owner's lease lives; the same process takes over at once, and the older session ends.
+"""
 
 import asyncio
 import math
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from controlplane.api.errors import Aborted, AlreadyExists, Refusal
@@ -12,11 +17,13 @@ from controlplane.store import codec
 from controlplane.store.client import Item, Put, Store, Unchanged
 from controlplane.store.errors import CodecError, Conflict, LeaseLost, StoreError
 from controlplane.store.keys import Key, Kind
+from controlplane.store.view import View
 from nearhop import log
 
 _log = log.get(__name__)
 
 _TAKEOVER_S = 1.0  # how long a newcomer waits for the end of a session whose process may have just died
+_LOOK_AGAIN_S = 0.1
 _VALUE_BYTES = 1 << 20  # etcd refuses requests over 1.5 MiB
 
 
@@ -36,14 +43,14 @@ class Session:
         self.node = report.node
         self.instance = report.instance
         self.id = secrets.token_hex(8)
-        self.report = report
+        self.report = replace(report, session=self.id)
         self.heard_at = time.monotonic()
         self.reported = asyncio.Event()
         self.closed = asyncio.Event()
         self._end: asyncio.Future[Refusal] = asyncio.get_running_loop().create_future()
 
     def hear(self, report: NodeReport) -> None:
-        self.report = report
+        self.report = replace(report, session=self.id)
         self.heard_at = time.monotonic()
         self.reported.set()
 
@@ -69,10 +76,10 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._live)
 
-    def report(self, node: str) -> NodeReport | None:
-        """Return the last report that this control plane has heard of *node*, fresher than the store's; None when it has heard none."""
+    def report(self, node: str, stored: NodeReport | None = None) -> NodeReport | None:
+        """Return the freshest report of *node*: of its session here, else the *stored* one of a session elsewhere, else the last one heard here."""
         live = self._live.get(node)
-        return live.report if live else self._last.get(node)
+        return live.report if live else stored or self._last.get(node)
 
     async def open(self, hello: NodeReport) -> Session:
         """Begin a session. Raises AlreadyExists while another agent of the same name is alive."""
@@ -84,8 +91,7 @@ class Sessions:
                 async with asyncio.timeout(_TAKEOVER_S):
                     await other.closed.wait()
             except TimeoutError:
-                message = f"another agent with the id {hello.node!r} is connected; ids must be unique, or end that agent first"
-                raise AlreadyExists("NODE_CONNECTED", message, node=hello.node) from None
+                raise _connected(hello.node) from None
         session = Session(hello)
         self._live[hello.node] = session
         return session
@@ -109,30 +115,49 @@ class Sessions:
 class HealthRecord:
     """A session's lease and its report in the store, under /nearhop/health/<id>.
 
-    Written by compare: a session that finds another instance's report there has lost its node and ends.
+    Written by compare: a session that finds another session's report there has lost its node and ends. *seen* tells what is there by the cache.
     """
 
-    def __init__(self, store: Store, session: Session, beat: Beat) -> None:
+    def __init__(self, store: Store, session: Session, beat: Beat, seen: Callable[[], View]) -> None:
         self._store = store
         self._session = session
         self._beat = beat
+        self._seen = seen
         self._path = str(Key(Kind.HEALTH, session.node))
         self._lease = 0
-        self._revision = 0
         self._written: NodeReport | None = None
         self._renewed_at = 0.0
+        self.revision = 0  # of the report's last write
+
+    @property
+    def owned(self) -> Unchanged:
+        """A compare that holds while this session owns the node and has not written again."""
+        return Unchanged(self._path, self.revision)
 
     async def begin(self) -> None:
-        """Take a lease and write the first report, in the place of whatever is there."""
+        """Take a lease and write the first report. Raises AlreadyExists while another agent of this name is alive, wherever it is connected."""
         self._lease = await self._grant()
-        for _ in range(3):
+        try:
+            await self._take()
+        except BaseException:
+            await self.finish()
+            raise
+
+    async def _take(self) -> None:
+        give_up_at = time.monotonic() + _TAKEOVER_S
+        while True:
             found = await self._store.get(self._path)
-            self._revision = found.revision if found else 0
+            if found is not None and self._instance(found) != self._session.instance:
+                if time.monotonic() >= give_up_at:
+                    raise _connected(self._session.node)
+                await asyncio.sleep(_LOOK_AGAIN_S)  # its stream may have ended just now
+                continue
+            self.revision = found.revision if found else 0
             try:
                 return await self._write(self._session.report)
             except Conflict:
-                continue  # an older session of this node has just written, or its lease has just ended
-        raise Aborted("SESSION_REPLACED", "another session of this node keeps writing")
+                if time.monotonic() >= give_up_at:
+                    raise Aborted("SESSION_REPLACED", "another session of this node keeps writing") from None
 
     async def run(self) -> None:
         """Renew the lease at each report, write the report when it says something new; with etcd gone, try again at the next one."""
@@ -165,7 +190,9 @@ class HealthRecord:
             if time.monotonic() - self._renewed_at >= self._beat.heartbeat_interval_s / 2:
                 await self._store.renew(self._lease)
                 self._renewed_at = time.monotonic()
-            if self._written is None or _says_more(report, self._written, self._beat.rewrite_s):
+            if self._is_lost():
+                await self._rewrite(report)
+            elif self._written is None or _says_more(report, self._written, self._beat.rewrite_s):
                 await self._write(report)
         except LeaseLost:
             _log.info("a node's lease had ended; it gets a new one", node=self._session.node)
@@ -174,25 +201,38 @@ class HealthRecord:
         except Conflict:
             await self._rewrite(report)
 
+    def _is_lost(self) -> bool:
+        """Tell whether somebody else has written or deleted the record since this session did, as far as the cache knows."""
+        view = self._seen()
+        found = view.health.get(self._session.node)
+        return view.revision >= self.revision and (found is None or found.record.session != self._session.id)
+
     async def _rewrite(self, report: NodeReport) -> None:
         found = await self._store.get(self._path)
-        if found is not None and not self._is_mine(found):
-            raise Aborted("SESSION_REPLACED", f"another agent with the id {self._session.node!r} has taken its place")
-        self._revision = found.revision if found else 0
+        if found is not None and self._owner(found) not in (self._session.id, None):
+            # By a session of another agent, or by a later one of this agent: it has no use for this one any more.
+            raise Aborted("SESSION_REPLACED", f"another session of the node {self._session.node!r} has taken its place")
+        self.revision = found.revision if found else 0
         await self._write(report)
 
-    def _is_mine(self, item: Item) -> bool:
+    def _instance(self, item: Item) -> str:
         try:
-            return codec.decode(NodeReport, item.value).instance == self._session.instance
+            return codec.decode(NodeReport, item.value).instance
         except CodecError:
-            return True  # unreadable: this session's report repairs it
+            return self._session.instance  # unreadable: this session's report repairs it
+
+    def _owner(self, item: Item) -> str | None:
+        try:
+            return codec.decode(NodeReport, item.value).session
+        except CodecError:
+            return None
 
     async def _write(self, report: NodeReport) -> None:
         value = codec.encode(report)
         if len(value) > _VALUE_BYTES:
             value = codec.encode(replace(report, sandboxes=()))
-        self._revision = await self._store.commit(
-            [Unchanged(self._path, self._revision)], [Put(self._path, value, self._lease)]
+        self.revision = await self._store.commit(
+            [Unchanged(self._path, self.revision)], [Put(self._path, value, self._lease)]
         )
         self._written = report
 
@@ -200,6 +240,11 @@ class HealthRecord:
         lease = await self._store.grant(max(1, math.ceil(self._beat.lease_ttl_s)))
         self._renewed_at = time.monotonic()
         return lease
+
+
+def _connected(node: str) -> AlreadyExists:
+    message = f"another agent with the id {node!r} is connected; ids must be unique, or end that agent first"
+    return AlreadyExists("NODE_CONNECTED", message, node=node)
 
 
 def _says_more(report: NodeReport, written: NodeReport, rewrite_s: float) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from controlplane.controllers.controller import Controller
 from controlplane.store.bundles import BundleStore
 from controlplane.store.cache import Cache
-from controlplane.store.errors import Conflict, StoreError
+from controlplane.store.errors import Conflict, Deposed, StoreError
 from controlplane.store.keys import Key, Kind
 from controlplane.store.view import View
 from nearhop import log, tasks
@@ -64,6 +64,8 @@ class Collector(Controller):
         while True:
             try:
                 await self.sweep()
+            except Deposed:
+                raise
             except StoreError as error:
                 _log.warning("orphaned chunks could not be swept", error=str(error))
             await asyncio.sleep(max(1.0, self._grace_s / 2))

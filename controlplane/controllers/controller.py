@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from controlplane.controllers.queue import KeyQueue
 from controlplane.store.cache import Cache
-from controlplane.store.errors import Conflict, StoreError
+from controlplane.store.errors import Conflict, Deposed, StoreError
 from controlplane.store.keys import Key
 from controlplane.store.view import View
 from nearhop import log, tasks
@@ -39,7 +39,7 @@ class Controller(ABC):
         """Converge *key*; return in how many seconds to visit it again without a change, or None."""
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled, or until a write is refused because another control plane leads (Deposed)."""
         async with asyncio.TaskGroup() as group:
             tasks.spawn(group, self._listen(), name=f"{self.name}: listen")
             tasks.spawn(group, self._resync(), name=f"{self.name}: resync")
@@ -67,6 +67,8 @@ class Controller(ABC):
     async def _visit(self, key: str) -> None:
         try:
             again = await self.reconcile(key, self.cache.view)
+        except Deposed:
+            raise  # the term is over, and with it all of this work
         except Conflict:
             # Somebody else wrote first: the watch brings their record, and with it this key.
             self._queue.add_after(key, 0.05)

@@ -14,7 +14,7 @@ from controlplane.model import Event, EventKind, Node, Presence
 from controlplane.store import codec, events
 from controlplane.store.cache import Cache
 from controlplane.store.client import Delete, Present, Put, Store, Unchanged
-from controlplane.store.errors import Conflict, StoreError
+from controlplane.store.errors import Conflict, Deposed, StoreError
 from controlplane.store.keys import Key, Kind
 from controlplane.store.view import View
 from nearhop import log
@@ -124,6 +124,8 @@ class Presences:
                 await self.step(time.monotonic())
             except Conflict:
                 pass  # a node was deleted, or another control plane has told it: the watch brings that
+            except Deposed:
+                raise  # the term is over
             except StoreError as error:
                 _log.warning("events could not be written", error=str(error))
             except Exception:  # noqa: BLE001  # the rim of the loop

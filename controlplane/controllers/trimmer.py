@@ -5,7 +5,7 @@ import asyncio
 from controlplane.store import events
 from controlplane.store.cache import Cache
 from controlplane.store.client import Delete, Store, Unchanged
-from controlplane.store.errors import StoreError
+from controlplane.store.errors import Deposed, StoreError
 from nearhop import log
 
 _log = log.get(__name__)
@@ -28,6 +28,8 @@ class Trimmer:
         while True:
             try:
                 await self.trim()
+            except Deposed:
+                raise  # the term is over
             except StoreError as error:
                 _log.warning("old events could not be deleted", error=str(error))
             await asyncio.sleep(self._interval_s)

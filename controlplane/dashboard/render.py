@@ -23,9 +23,7 @@ Json = dict[str, Any]
 _HEALTH = {number: name.removeprefix("HEALTH_").lower() for name, number in nodes_pb2.Node.Health.items()}
 _VERDICT = {number: name.removeprefix("VERDICT_").lower() for name, number in nodes_pb2.Witness.Verdict.items()}
 _PHASE = {number: name.removeprefix("PHASE_").lower() for name, number in deployments_pb2.Deployment.Phase.items()}
-_PROGRESS = {
-    number: name.removeprefix("STATE_").lower() for name, number in deployments_pb2.NodeProgress.State.items()
-}
+_PROGRESS = {number: name.removeprefix("STATE_").lower() for name, number in deployments_pb2.NodeProgress.State.items()}
 _PLACEMENT = {
     number: name.removeprefix("STATE_").lower() for name, number in node_control_pb2.PlacementStatus.State.items()
 }

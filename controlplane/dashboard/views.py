@@ -74,7 +74,9 @@ class Views:
             state = "anonymous" if session.token is None else "signed_in"
         except ControlError as error:
             if error.code not in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
-                state = "anonymous" if session.token is None else "signed_in"  # not known now; the link says what is wrong
+                state = (
+                    "anonymous" if session.token is None else "signed_in"
+                )  # not known now; the link says what is wrong
             else:
                 state = "token_required"
         return self._session_reply(session, state)
@@ -85,7 +87,12 @@ class Views:
         body = await _body(request)
         token = body.get("token")
         # What may stand in a header of HTTP/2: visible ASCII.
-        if not isinstance(token, str) or not 0 < len(token) <= TOKEN_MAX or not token.isascii() or not token.isprintable():
+        if (
+            not isinstance(token, str)
+            or not 0 < len(token) <= TOKEN_MAX
+            or not token.isascii()
+            or not token.isprintable()
+        ):
             raise BadRequest("token: must be an API token, as `nearhop token create` printed it")
         await self._check(token.strip())
         self.sessions.end(session)

@@ -68,7 +68,7 @@ class SandboxStatus:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What a node does now, in its own words. *instance* is the agent process that speaks."""
+    """What a node does now, in its own words. *instance* is the agent process that speaks, *session* the stream on which it was heard."""
 
     node: str
     instance: str
@@ -83,6 +83,7 @@ class NodeReport:
     haproxy_version: str = ""
     ingress_ready: bool = False
     reported_at: float = 0.0
+    session: str = ""
 
     def placement(self, function: str) -> PlacementStatus | None:
         """Return the report on *function*, or None when the node does not know it."""

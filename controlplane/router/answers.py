@@ -13,10 +13,9 @@ _NODES_MAX = 1_000  # tallies beyond KEYS_MAX that still tell nodes apart
 
 @dataclass(slots=True)
 class Tally:
-    """How often one answer was given; *told* is the count that was last reported."""
+    """How often one answer was given."""
 
     count: int = 0
-    told: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +51,30 @@ class AnswerCounts:
         """Forget the tallies of what is not known any more; nobody may hold one of them."""
         self._tallies = {key: tally for key, tally in self._tallies.items() if is_known(key)}
 
+    def items(self) -> Iterable[tuple[AnswerKey, int]]:
+        """Return all counts."""
+        return ((key, tally.count) for key, tally in self._tallies.items())
+
+
+class Told:
+    """What one control plane has been told of the counts."""
+
+    def __init__(self, counts: AnswerCounts) -> None:
+        self._counts = counts
+        self._told: dict[AnswerKey, int] = {}
+
     def everything(self) -> list[tuple[AnswerKey, int]]:
         """Return all counts, as told from now on."""
-        return self._tell(self._tallies.items())
+        self._told = dict(self._counts.items())
+        return list(self._told.items())
 
     def changed(self) -> list[tuple[AnswerKey, int]]:
         """Return the counts that have changed since they were told, as told from now on: those that have grown most, at most REPORTED_MAX."""
-        grown = [item for item in self._tallies.items() if item[1].count != item[1].told]
+        counts = dict(self._counts.items())
+        self._told = {key: count for key, count in self._told.items() if key in counts}
+        grown = [item for item in counts.items() if item[1] != self._told.get(item[0], 0)]
         if len(grown) > REPORTED_MAX:
-            grown.sort(key=lambda item: item[1].told - item[1].count)
+            grown.sort(key=lambda item: self._told.get(item[0], 0) - item[1])
             del grown[REPORTED_MAX:]
-        return self._tell(grown)
-
-    def _tell(self, items: Iterable[tuple[AnswerKey, Tally]]) -> list[tuple[AnswerKey, int]]:
-        told = []
-        for key, tally in items:
-            tally.told = tally.count
-            told.append((key, tally.count))
-        return told
+        self._told.update(grown)
+        return grown

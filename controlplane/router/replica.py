@@ -1,11 +1,11 @@
-"""The routing view's stream from the control plane, and this router's verdicts back.
+"""The routing view's streams, one from each control plane, and this router's verdicts and answer counts back to each.
 
-It goes round the endpoints for ever with a growing, jittered pause. A view is taken over first and spooled after: a full disk must not keep an
-answer back. Losing every control plane changes nothing in what is answered.
+Every control plane is followed, not one of them: each must tell what the routers see, and one that is cut off from the store, and does not know
+what has changed, must not keep a router back. The newest view counts, whoever sends it. A view is taken over first and spooled after: a full disk
+must not keep an answer back. Losing every control plane changes nothing in what is answered.
 """
 
 import asyncio
-import itertools
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from grpc import aio
 
 from controlplane.model import FleetView, Verdict, Witness
 from controlplane.router import views
-from controlplane.router.answers import AnswerCounts, AnswerKey
+from controlplane.router.answers import AnswerCounts, AnswerKey, Told
 from controlplane.router.spool import Spool
-from nearhop import log, tls
+from nearhop import log, tasks, tls
 from nearhop.errors import InvalidInput
 from nearhop.membership import Membership
 from nearhop.v1 import nodes_pb2
@@ -75,22 +75,23 @@ class Replica:
         answers: AnswerCounts,
         rng: random.Random,
     ) -> None:
-        self._identity = identity
-        self._endpoints = endpoints
         self._spool = spool
+        self._identity = identity
         self._membership = membership
-        self._renewed = False
         self._take_over = take_over
         self._witnesses = witnesses
-        self._answers = answers
-        self._answers_due = 0.0
         self._rng = rng
-        self._verdict_changed = asyncio.Event()
+        self._spooling = asyncio.Lock()
+        self._streams = [_Stream(self, endpoint, Told(answers)) for endpoint in dict.fromkeys(endpoints)]
         self.view: FleetView | None = None
-        self.connected = False
         self.refused_views = 0
         self.spool_errors = 0
         self.errors = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether views come from any control plane."""
+        return any(stream.connected for stream in self._streams)
 
     def start_from_spool(self) -> None:
         """Take over the spooled view, if there is a good one for this zone."""
@@ -104,108 +105,39 @@ class Replica:
 
     def report_soon(self) -> None:
         """Have the verdicts reported now rather than at the next interval."""
-        self._verdict_changed.set()
+        for stream in self._streams:
+            stream.report_soon()
 
     async def run(self) -> None:
-        """Follow the control plane until cancelled."""
-        failures = 0
-        for endpoint in itertools.cycle(self._endpoints):
-            if self._membership is not None:
-                await self._membership.ready()
-            try:
-                async with self._channel(endpoint) as channel:
-                    await self._follow(rpc.RouterControlStub(channel), endpoint)
-                reason = "it ended the stream"
-            except aio.AioRpcError as error:
-                reason = f"{error.code().name}: {tls.explain(error)}"
-            except tls.CertificateError as error:
-                reason = str(error)
-            except Exception:  # noqa: BLE001  # logged and counted
-                # The rim: whatever one view or one endpoint brings about, DNS goes on from the last good view.
-                self.errors += 1
-                _log.exception("following the control plane failed", endpoint=endpoint, errors=self.errors)
-                reason = "an error of this router"
-            failures = 1 if self.connected else failures + 1
-            self.connected = False
-            tell = _log.warning if failures == 1 else _log.debug
-            tell("no routing view from the control plane", endpoint=endpoint, reason=reason)
-            ceiling = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures - 1, 10))
-            await asyncio.sleep(self._rng.uniform(ceiling / 2, ceiling))
+        """Follow the control planes until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for stream in self._streams:
+                tasks.spawn(group, stream.run(), name=f"views from {stream.endpoint}")
 
     async def reopen_on_renewal(self) -> None:
-        """End the stream whenever there is a new certificate, until cancelled: the control plane lets none outlive the one it was opened with."""
+        """End the streams whenever there is a new certificate, until cancelled: a control plane lets none outlive the one it was opened with."""
         while self._membership is not None:
             await self._membership.changed()
-            self._renewed = True
-            self._verdict_changed.set()
+            for stream in self._streams:
+                stream.reopen()
 
-    def _channel(self, endpoint: str) -> aio.Channel:
-        if self._membership is None:
-            return aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS)
-        return self._membership.channel(endpoint, _CHANNEL_OPTIONS)
-
-    async def _follow(self, stub: "rpc.RouterControlAsyncStub", endpoint: str) -> None:
-        call = stub.Sync(self._messages())
-        async for message in call:
-            if not self.connected:
-                _log.info("routing views come from a control plane", endpoint=endpoint)
-            self.connected = True
-            await self._offered(message)
-
-    async def _messages(self) -> AsyncIterator[pb.RouterMessage]:
-        identity = self._identity
-        hello = pb.RouterHello(router=identity.router, dns=identity.dns, http=identity.http, epoch=self._epoch)
-        yield pb.RouterMessage(hello=hello)
-        self._renewed = False
-        answers = self._answers.everything()  # what the control plane counts from
-        while not self._renewed:
-            self._verdict_changed.clear()
-            yield pb.RouterMessage(report=self._report(answers))
-            answers = await self._news()
-
-    def _report(self, answers: Iterable[tuple[AnswerKey, int]]) -> pb.RouterReport:
-        return pb.RouterReport(
-            epoch=self._epoch,
-            verdicts=map(_encode, self._witnesses()),
-            answers=[
-                pb.AnswerCount(
-                    function=key.function, node=key.node, country=key.country, reason=key.reason, count=count
-                )
-                for key, count in answers
-            ],
-        )
-
-    async def _news(self) -> list[tuple[AnswerKey, int]]:
-        """Wait until there is something to report, and return the answers to report with it, none before it is their time again."""
-        clock = asyncio.get_running_loop().time
-        due = clock() + REPORT_INTERVAL_S
-        while (now := clock()) < due:
-            if now >= self._answers_due:
-                self._answers_due = now + ANSWERS_INTERVAL_S
-                if answers := self._answers.changed():
-                    return answers
-            try:
-                async with asyncio.timeout(min(self._answers_due, due) - now):
-                    await self._verdict_changed.wait()
-                    return []
-            except TimeoutError:
-                continue
-        return []
-
-    async def _offered(self, message: pb.RoutingView) -> None:
+    async def offered(self, message: pb.RoutingView) -> None:
+        """Take *message* over if it is good and newer than the present view."""
         try:
             view = views.decode(message)
         except InvalidInput as error:
             self._refuse(message.epoch, str(error))
             return
+        if self._is_known(view):
+            return
         if reason := views.refusal(self.view, view, self._identity.zone):
             self._refuse(view.epoch, reason)
             return
-        if self.view is not None and view.epoch == self.view.epoch:
-            return
         self._adopt(view)
         try:
-            await asyncio.to_thread(self._spool.write, message)
+            async with self._spooling:
+                if self.view is view:  # else a newer one came meanwhile, from another control plane
+                    await asyncio.to_thread(self._spool.write, message)
         except OSError as error:
             self.spool_errors += 1
             _log.error("the routing view could not be spooled", path=str(self._spool.path), reason=str(error))
@@ -220,9 +152,125 @@ class Replica:
         self.refused_views += 1
         _log.error("a routing view was refused, the last good one stays", epoch=epoch, reason=reason)
 
+    def _is_known(self, view: FleetView) -> bool:
+        """Tell whether there is nothing in *view* to take over or to complain of: control planes see changes one after the other."""
+        if self.view is None or view.epoch > self.view.epoch or view.zone != self.view.zone:
+            return False
+        same = (view.nodes, view.functions) == (self.view.nodes, self.view.functions)
+        return same or view.epoch == self.view.epoch or sum(stream.connected for stream in self._streams) > 1
+
     @property
-    def _epoch(self) -> int:
+    def epoch(self) -> int:
+        """That of the present view, 0 before the first."""
         return self.view.epoch if self.view is not None else 0
+
+    def report(self, answers: Iterable[tuple[AnswerKey, int]]) -> pb.RouterReport:
+        """Return what is to be told now, with the counts *answers*."""
+        return pb.RouterReport(
+            epoch=self.epoch,
+            verdicts=map(_encode, self._witnesses()),
+            answers=[
+                pb.AnswerCount(
+                    function=key.function, node=key.node, country=key.country, reason=key.reason, count=count
+                )
+                for key, count in answers
+            ],
+        )
+
+    def hello(self) -> pb.RouterHello:
+        """Return how this router introduces itself."""
+        identity = self._identity
+        return pb.RouterHello(router=identity.router, dns=identity.dns, http=identity.http, epoch=self.epoch)
+
+    def pause(self, failures: int) -> float:
+        """Return how long to wait after so many failures in a row."""
+        ceiling = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures - 1, 10))
+        return self._rng.uniform(ceiling / 2, ceiling)
+
+    async def channel(self, endpoint: str) -> aio.Channel:
+        """Open a channel to *endpoint* as soon as there is an identity for it. Raises CertificateError."""
+        if self._membership is None:
+            return aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS)
+        await self._membership.ready()
+        return self._membership.channel(endpoint, _CHANNEL_OPTIONS)
+
+
+class _Stream:
+    """The stream from one control plane."""
+
+    def __init__(self, replica: Replica, endpoint: str, told: Told) -> None:
+        self._replica = replica
+        self._told = told
+        self._answers_due = 0.0
+        self._renewed = False
+        self._verdict_changed = asyncio.Event()
+        self.endpoint = endpoint
+        self.connected = False
+
+    def report_soon(self) -> None:
+        self._verdict_changed.set()
+
+    def reopen(self) -> None:
+        self._renewed = True
+        self._verdict_changed.set()
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with await self._replica.channel(self.endpoint) as channel:
+                    await self._follow(rpc.RouterControlStub(channel))
+                reason = "it ended the stream"
+            except aio.AioRpcError as error:
+                reason = f"{error.code().name}: {tls.explain(error)}"
+            except tls.CertificateError as error:
+                reason = str(error)
+            except Exception:  # noqa: BLE001  # logged and counted
+                # The rim: whatever one view or one endpoint brings about, DNS goes on from the last good view.
+                self._replica.errors += 1
+                _log.exception(
+                    "following the control plane failed", endpoint=self.endpoint, errors=self._replica.errors
+                )
+                reason = "an error of this router"
+            failures = 1 if self.connected else failures + 1
+            self.connected = False
+            tell = _log.warning if failures == 1 else _log.debug
+            tell("no routing view from the control plane", endpoint=self.endpoint, reason=reason)
+            await asyncio.sleep(self._replica.pause(failures))
+
+    async def _follow(self, stub: "rpc.RouterControlAsyncStub") -> None:
+        call = stub.Sync(self._messages())
+        async for message in call:
+            if not self.connected:
+                _log.info("routing views come from a control plane", endpoint=self.endpoint)
+            self.connected = True
+            await self._replica.offered(message)
+
+    async def _messages(self) -> AsyncIterator[pb.RouterMessage]:
+        yield pb.RouterMessage(hello=self._replica.hello())
+        self._renewed = False
+        answers = self._told.everything()  # what the control plane counts from
+        while not self._renewed:
+            self._verdict_changed.clear()
+            yield pb.RouterMessage(report=self._replica.report(answers))
+            answers = await self._news()
+
+    async def _news(self) -> list[tuple[AnswerKey, int]]:
+        """Wait until there is something to report, and return the answers to report with it, none before it is their time again."""
+        clock = asyncio.get_running_loop().time
+        due = clock() + REPORT_INTERVAL_S
+        while (now := clock()) < due:
+            if now >= self._answers_due:
+                self._answers_due = now + ANSWERS_INTERVAL_S
+                if answers := self._told.changed():
+                    return answers
+            try:
+                async with asyncio.timeout(min(self._answers_due, due) - now):
+                    await self._verdict_changed.wait()
+                    return []
+            except TimeoutError:
+                continue
+        return []
 
 
 def _encode(witness: Witness) -> nodes_pb2.Witness:

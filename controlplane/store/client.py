@@ -1,38 +1,38 @@
 """The few calls of etcd that the control plane makes, each bounded in time, with the store's own errors.
 
-The channel is made here, not by etcd3aio: its reconnect backoff grows to two minutes and its answers end at 4 MiB.
+The channels are made here (members.py), not by etcd3aio: its reconnect backoff grows to two minutes and its answers end at 4 MiB.
 """
 
 import asyncio
 import contextlib
-import ipaddress
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+import copy
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from etcd3aio.errors import EtcdError
 from etcd3aio.kv import KVService, SortOrder
-from etcd3aio.lease import LeaseService
-from etcd3aio.watch import WatchService
 
 from controlplane.store import keys
-from controlplane.store.errors import Conflict, LeaseLost, StoreRefused, StoreUnavailable, TooLarge, from_grpc
-from nearhop.errors import InvalidInput, Violation
+from controlplane.store.errors import (
+    Conflict,
+    Deposed,
+    LeaseLost,
+    StoreRefused,
+    StoreUnavailable,
+    TimedOut,
+    TooLarge,
+    from_grpc,
+)
+from controlplane.store.members import Member, Members
+
+T = TypeVar("T")
 
 CALL_TIMEOUT_S = 2.5
+_MEMBER_TIMEOUT_S = 1.5  # of a call that can be repeated at the next member
+_PAUSE_S = 0.05
 _PAGE = 256
-_OPTIONS: list[tuple[str, Any]] = [
-    ("grpc.lb_policy_name", "round_robin"),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1_000),  # also how long one attempt to connect may take
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 3_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.max_receive_message_length", 64 << 20),
-    ("grpc.use_local_subchannel_pool", 1),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +94,30 @@ class Delete:
 
 
 class Store:
-    """A connection to etcd. Nothing is sent before the first call; an absent etcd is each call's StoreUnavailable."""
+    """A connection to etcd. Nothing is sent before the first call; an absent etcd is each call's StoreUnavailable.
+
+    What can be repeated without harm is asked of one member after the other; a commit goes to one of them only.
+    """
 
     def __init__(
         self, endpoints: Sequence[str], credentials: grpc.ChannelCredentials | None = None, *, server_name: str = ""
     ) -> None:
-        """With *credentials* by TLS; every member's certificate must then hold *server_name*."""
+        """*endpoints* are the members', each host:port. With *credentials* by TLS; every member's certificate must then hold *server_name*."""
         self.endpoints = tuple(endpoints)
-        if credentials is None:
-            self._channel = grpc.aio.insecure_channel(target(endpoints), options=_OPTIONS)
-        else:
-            options = [*_OPTIONS, ("grpc.ssl_target_name_override", server_name)]
-            self._channel = grpc.aio.secure_channel(target(endpoints), credentials, options=options)
-        self._kv = KVService(self._channel)
-        self._lease = LeaseService(self._channel)
-        self._watch = WatchService(self._channel, max_reconnect_backoff_seconds=1.0)
+        self._members = Members(endpoints, credentials, server_name=server_name)
+        self._fence: Unchanged | None = None
 
     async def close(self) -> None:
-        await self._channel.close(None)
+        await self._members.close()
+
+    def fenced(self, fence: Unchanged) -> "Store":
+        """Return this store as its leader's: every commit fails with Deposed once *fence* does not hold any more."""
+        store = copy.copy(self)
+        store._fence = fence  # noqa: SLF001  # of this class
+        return store
 
     async def get(self, key: str) -> Item | None:
-        with self._errors("get"):
-            answer = await self._kv.get(key, timeout=CALL_TIMEOUT_S)
+        answer = await self._ask("get", lambda member, timeout: member.kv.get(key, timeout=timeout))
         return _item(answer.kvs[0]) if answer.kvs else None
 
     async def list(self, start: str, end: str = "", *, keys_only: bool = False) -> Listing:
@@ -124,16 +126,9 @@ class Store:
         begin, revision, limit, cluster = start, 0, _PAGE, 0
         while True:
             try:
-                with self._errors("list"):
-                    answer = await self._kv.get(
-                        begin,
-                        end or keys.range_end(start),
-                        revision=revision,
-                        limit=limit,
-                        sort_order=SortOrder.ASCEND,
-                        keys_only=keys_only,
-                        timeout=CALL_TIMEOUT_S,
-                    )
+                answer = await self._page(
+                    begin, end or keys.range_end(start), revision=revision, limit=limit, keys_only=keys_only
+                )
             except TooLarge:
                 if limit == 1:
                     raise
@@ -145,34 +140,46 @@ class Store:
                 return Listing(tuple(items), revision, cluster)
             begin = items[-1].key + "\0"
 
+    async def _page(self, begin: str, end: str, *, revision: int, limit: int, keys_only: bool) -> Any:
+        return await self._ask(
+            "list",
+            lambda member, timeout: member.kv.get(
+                begin,
+                end,
+                revision=revision,
+                limit=limit,
+                sort_order=SortOrder.ASCEND,
+                keys_only=keys_only,
+                timeout=timeout,
+            ),
+        )
+
     async def commit(self, compares: Sequence[Unchanged | Present], writes: Sequence[Put | Delete]) -> int:
-        """Do all *writes* if every compare holds, and return their revision. Raises Conflict when one does not."""
-        with self._errors("commit"):
+        """Do all *writes* if every compare holds, and return their revision. Raises Conflict when one does not, Deposed when the fence does not."""
+        fence = [self._fence] if self._fence else []
+        member = self._members.current
+        with self._leaving(member), self._errors("commit"):
             # One attempt: after a lost answer only the caller can tell whether the transaction happened.
-            answer = await self._kv.txn(
-                [_compare(compare) for compare in compares],
+            answer = await member.kv.txn(
+                [_compare(compare) for compare in (*fence, *compares)],
                 [_operation(write) for write in writes],
+                [KVService.txn_op_get(compare.key) for compare in fence],
                 timeout=CALL_TIMEOUT_S,
-                max_attempts=1,
             )
         if not answer.succeeded:
+            if self._fence and not _holds(self._fence, answer.responses[0].response_range):
+                raise Deposed(f"{self._fence.key} is not this leader's any more")
             raise Conflict("the records have changed in the meantime")
         return int(answer.header.revision)
 
     async def grant(self, ttl_s: int) -> int:
         """Return a new lease that ends after *ttl_s* seconds without renewal."""
-        with self._errors("grant a lease"):
-            return int((await self._lease.grant(ttl_s, timeout=CALL_TIMEOUT_S)).ID)
+        answer = await self._ask("grant a lease", lambda member, timeout: member.lease.grant(ttl_s, timeout=timeout))
+        return int(answer.ID)
 
     async def renew(self, lease: int) -> None:
         """Give *lease* its whole time again. Raises LeaseLost when it has ended."""
-        call = self._lease.keep_alive(lease)
-        try:
-            with self._errors("renew a lease"):
-                async with asyncio.timeout(CALL_TIMEOUT_S):
-                    answer = await anext(aiter(call), None)
-        finally:
-            call.cancel()
+        answer = await self._ask("renew a lease", lambda member, timeout: _renewal(member, lease, timeout))
         if answer is None:
             raise StoreUnavailable("renew a lease: the stream ended without an answer")
         if answer.TTL <= 0:
@@ -180,31 +187,63 @@ class Store:
 
     async def revoke(self, lease: int) -> None:
         """End *lease* and delete the keys that are bound to it."""
-        with contextlib.suppress(LeaseLost), self._errors("revoke a lease"):
-            await self._lease.revoke(lease, timeout=CALL_TIMEOUT_S)
+        with contextlib.suppress(LeaseLost):
+            await self._ask("revoke a lease", lambda member, timeout: member.lease.revoke(lease, timeout=timeout))
 
     async def compact(self, revision: int) -> None:
         """Forget the history before *revision*."""
-        with self._errors("compact"):
-            await self._kv.compact(revision, timeout=CALL_TIMEOUT_S)
+        await self._ask("compact", lambda member, timeout: member.kv.compact(revision, timeout=timeout))
 
     async def watch(self, start: str, end: str, *, after: int) -> AsyncGenerator[tuple[Change, ...], None]:
         """Yield what changed from *start* up to *end* after revision *after*; the first is empty and says that the watch stands.
 
         It ends, without an error, whenever a change may have been missed: the stream broke, or the history was compacted away.
         """
-        stands = False
-        answers: AsyncIterator[Any] = self._watch.watch(start, end, start_revision=after + 1)
+        member = self._members.current
+        departures = member.departures
+        answers: AsyncIterator[Any] = member.watch.watch(start, end, start_revision=after + 1)
         try:
-            with self._errors("watch"):
-                async for answer in answers:
-                    # etcd3aio reconnects by itself, and resumes where it believes to have been: a second `created` is a gap.
-                    if answer.canceled or answer.compact_revision or (answer.created and stands):
-                        return
-                    stands = True
-                    yield tuple(_change(event) for event in answer.events)
+            while member.departures == departures and (answer := await self._answer(member, answers)) is not None:
+                if answer.canceled or answer.compact_revision:
+                    return
+                yield tuple(_change(event) for event in answer.events)
         finally:
             await answers.aclose()  # type: ignore[attr-defined]  # it is an asynchronous generator, declared as less
+
+    async def _answer(self, member: Member, answers: AsyncIterator[Any]) -> Any:
+        try:
+            with self._leaving(member), self._errors("watch"):
+                async with asyncio.timeout(None) as bound:
+                    with member.waiting(bound):
+                        return await anext(answers, None)
+        except StoreUnavailable:
+            return None
+
+    async def _ask(self, operation: str, call: Callable[[Member, float], Awaitable[T]]) -> T:
+        several = len(self._members) > 1
+        timeout = _MEMBER_TIMEOUT_S if several else CALL_TIMEOUT_S
+        for left in reversed(range(max(2, len(self._members)))):
+            member = self._members.current
+            try:
+                with self._leaving(member), self._errors(operation):
+                    async with asyncio.timeout(timeout):
+                        return await call(member, timeout)
+            except TimedOut:
+                if not (left and several):
+                    raise
+            except StoreUnavailable:
+                if not left:
+                    raise
+            await asyncio.sleep(_PAUSE_S)
+        raise AssertionError("the last attempt returns or raises")
+
+    @contextlib.contextmanager
+    def _leaving(self, member: Member) -> Iterator[None]:
+        try:
+            yield
+        except StoreUnavailable:
+            self._members.failed(member)
+            raise
 
     @contextlib.contextmanager
     def _errors(self, operation: str) -> Iterator[None]:
@@ -218,25 +257,20 @@ class Store:
                 from_grpc(cause, operation) if isinstance(cause, grpc.RpcError) else StoreRefused(str(error))
             ) from error
         except TimeoutError as error:
-            raise StoreUnavailable(f"{operation}: no answer from {', '.join(self.endpoints)} in time") from error
+            raise TimedOut(f"{operation}: no answer from {', '.join(self.endpoints)} in time") from error
 
 
-def target(endpoints: Sequence[str]) -> str:
-    """Return gRPC's name for *endpoints*, each host:port. Several must be addresses, since gRPC resolves one name only."""
-    hosts = [endpoint.rpartition(":")[0].strip("[]") for endpoint in endpoints]
-    versions = {_ip_version(host) for host in hosts}
-    if versions in ({4}, {6}):
-        return f"ipv{versions.pop()}:{','.join(endpoints)}"
-    if len(endpoints) == 1:
-        return f"dns:///{endpoints[0]}"
-    raise InvalidInput([Violation("etcd", "several endpoints must all be IPv4 or all IPv6 addresses with a port")])
-
-
-def _ip_version(host: str) -> int:
+async def _renewal(member: Member, lease: int, timeout: float) -> Any:
+    call = member.lease.keep_alive(lease)
     try:
-        return ipaddress.ip_address(host).version
-    except ValueError:
-        return 0
+        async with asyncio.timeout(timeout):
+            return await anext(aiter(call), None)
+    finally:
+        call.cancel()
+
+
+def _holds(compare: Unchanged, found: Any) -> bool:
+    return bool(found.kvs and found.kvs[0].mod_revision == compare.revision)
 
 
 def _item(kv: Any) -> Item:

@@ -13,8 +13,16 @@ class StoreUnavailable(StoreError):
     """etcd cannot be reached, has no leader, or did not answer in time. A write may or may not have happened."""
 
 
+class TimedOut(StoreUnavailable):
+    """The call's whole time went by without an answer."""
+
+
 class Conflict(StoreError):
     """A transaction's compare did not hold: somebody else has written. Read again and decide again."""
+
+
+class Deposed(StoreError):
+    """A leader's write was refused: it is not the leader any more."""
 
 
 class LeaseLost(StoreError):
@@ -39,7 +47,7 @@ class CodecError(StoreError):
 
 _BY_CODE: dict[grpc.StatusCode, type[StoreError]] = {
     grpc.StatusCode.UNAVAILABLE: StoreUnavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: StoreUnavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: TimedOut,
     grpc.StatusCode.CANCELLED: StoreUnavailable,
     grpc.StatusCode.UNKNOWN: StoreUnavailable,
     grpc.StatusCode.ABORTED: StoreUnavailable,

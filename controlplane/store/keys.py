@@ -10,6 +10,7 @@
     /nearhop/events/<random>             Event
     /nearhop/presence/<id>               Presence: what the events have told of a node last
     /nearhop/requests/<id>               the answer to a mutating call, bound to a lease of an hour or two
+    /nearhop/leaders/<controller>        who works as that controller, bound to the leader's lease
 
 Each part of a key is percent-encoded, so that none can hold a "/". bundles/ sorts before all the others: the range from WATCH_BEGIN to WATCH_END
 is everything but the chunks.
@@ -77,6 +78,11 @@ def versions_of(function: str) -> str:
 def request(request_id: str) -> str:
     """Return the key of the answer to *request_id*."""
     return f"{_ROOT}/requests/{_part(request_id)}"
+
+
+def leader(controller: str) -> str:
+    """Return the key that the leader of *controller* holds."""
+    return f"{_ROOT}/leaders/{_part(controller)}"
 
 
 def chunks() -> str:

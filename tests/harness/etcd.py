@@ -1,4 +1,4 @@
-"""A real etcd process for tests: `async with Etcd(folder) as etcd`, on free ports of loopback."""
+"""Real etcd processes for tests, on free ports of loopback: `async with Etcd(folder) as etcd`, `async with EtcdCluster(folder) as etcd`."""
 
 import asyncio
 import signal
@@ -20,12 +20,14 @@ from nearhop import children, engines
 class Etcd:
     """One etcd member, by TLS with *keys*, a folder that etcd_tls has written. Its data and its ports stay across kill() or stop() and start()."""
 
-    def __init__(self, folder: Path, keys: Path | None = None) -> None:
+    def __init__(self, folder: Path, keys: Path | None = None, *, name: str = "test") -> None:
         self._folder = folder
         self._keys = keys
+        self.name = name
         self._client, self._peer = free_port(), free_port()
         self._process: asyncio.subprocess.Process | None = None
         self.endpoint = f"127.0.0.1:{self._client}"
+        self.peers: list[Etcd] = [self]  # with itself
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -41,18 +43,18 @@ class Etcd:
     async def start(self, *, within: float = 20.0) -> None:
         """Start etcd and wait until it answers."""
         scheme = "http" if self._keys is None else "https"
-        client, peer = f"{scheme}://{self.endpoint}", f"{scheme}://127.0.0.1:{self._peer}"
+        client, peer = f"{scheme}://{self.endpoint}", f"{scheme}://{self.peer}"
         with self._log.open("ab") as log:
             self._process = await children.spawn(
                 [
                     engines.find("etcd").path,
-                    "--name", "test",
+                    "--name", self.name,
                     "--data-dir", self._folder / "data",
                     "--listen-client-urls", client,
                     "--advertise-client-urls", client,
                     "--listen-peer-urls", peer,
                     "--initial-advertise-peer-urls", peer,
-                    "--initial-cluster", f"test={peer}",
+                    "--initial-cluster", ",".join(f"{it.name}={scheme}://{it.peer}" for it in self.peers),
                     *self._tls(),
                     "--unsafe-no-fsync",
                     "--logger", "zap",
@@ -87,6 +89,11 @@ class Etcd:
     def resume(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def peer(self) -> str:
+        """Where the other members reach it."""
+        return f"127.0.0.1:{self._peer}"
 
     @property
     def _log(self) -> Path:
@@ -125,6 +132,45 @@ class Etcd:
                 f"--{side}client-cert-auth",
             )
         ]
+
+
+class EtcdCluster:
+    """Several members, which start together."""
+
+    def __init__(self, folder: Path, keys: Path | None = None, *, members: int = 3) -> None:
+        self.members = [Etcd(folder / f"m{number}", keys, name=f"m{number}") for number in range(1, members + 1)]
+        for member in self.members:
+            member.peers = self.members
+            (folder / member.name).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def endpoints(self) -> list[str]:
+        return [member.endpoint for member in self.members]
+
+    async def start(self) -> None:
+        """Start every member and wait until each answers."""
+        async with asyncio.TaskGroup() as group:
+            for member in self.members:
+                group.create_task(member.start(), name=member.name)
+
+    async def kill(self) -> None:
+        """End every member with SIGKILL."""
+        for member in self.members:
+            await member.kill()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.kill()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for member in self.members:
+            await member.__aexit__(kind, error, traceback)
 
 
 def free_port() -> int:

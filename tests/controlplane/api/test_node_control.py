@@ -146,7 +146,7 @@ async def test_a_lease_that_ended_is_taken_again(client: Client, plane: ControlP
     async with Agent(client.address, "tokyo-1"):
         item = await store.get(path)
         assert item is not None
-        leases = await plane.store._lease.leases()
+        leases = await plane.store._members.current.lease.leases()
         for lease in leases.leases:
             await store.revoke(lease.ID)
 

@@ -7,9 +7,10 @@ import pytest
 from controlplane.api.errors import Aborted, AlreadyExists, Unavailable
 from controlplane.api.sessions import Beat, HealthRecord, Session, Sessions
 from controlplane.model import NodeReport, PlacementState, PlacementStatus, SandboxStatus
-from controlplane.store import codec
-from controlplane.store.client import Item, Put, Store
+from controlplane.store import codec, keys
+from controlplane.store.client import Delete, Item, Put, Store
 from controlplane.store.keys import Key, Kind
+from controlplane.store.view import View, relist
 from nearhop import tasks
 from tests.harness.eventually import eventually
 
@@ -24,11 +25,27 @@ async def written(store: Store) -> Item:
     return item
 
 
-async def begun(store: Store, report: NodeReport = FIRST) -> tuple[Session, HealthRecord]:
+class Seen:
+    """What the cache knows of the store: what a test tells it."""
+
+    def __init__(self) -> None:
+        self.view = View()
+
+    async def look(self, store: Store) -> None:
+        listing = await store.list(keys.prefix(Kind.HEALTH))
+        self.view = relist(self.view, listing.items, listing.revision).view
+
+
+async def begun(store: Store, report: NodeReport = FIRST, seen: Seen | None = None) -> tuple[Session, HealthRecord]:
     session = Session(report)
-    health = HealthRecord(store, session, BEAT)
+    found = seen or Seen()
+    health = HealthRecord(store, session, BEAT, lambda: found.view)
     await health.begin()
     return session, health
+
+
+async def leases(store: Store) -> set[int]:
+    return {lease.ID for lease in (await store._members.current.lease.leases()).leases}
 
 
 async def test_a_session_of_another_agent_is_refused_while_the_first_reports() -> None:
@@ -137,7 +154,8 @@ async def test_a_lease_that_has_ended_is_replaced_and_the_report_written_again(s
 
 async def test_a_session_that_finds_another_agent_in_its_place_ends(store: Store) -> None:
     session, health = await begun(store)
-    await begun(store, replace(FIRST, instance="two"))
+    other = Session(replace(FIRST, instance="two"))
+    await store.commit([], [Put(PATH, codec.encode(other.report))])
     session.hear(replace(FIRST, cpus=4))
     with pytest.raises(Aborted):
         async with asyncio.timeout(5):
@@ -148,7 +166,7 @@ async def test_a_session_that_finds_another_agent_in_its_place_ends(store: Store
 
 async def test_its_own_write_whose_answer_was_lost_is_recognized(store: Store) -> None:
     session, health = await begun(store)
-    await store.commit([], [Put(PATH, codec.encode(FIRST), health._lease)])
+    await store.commit([], [Put(PATH, codec.encode(session.report), health._lease)])
     session.hear(replace(FIRST, cpus=4))
     async with asyncio.TaskGroup() as group:
         task = tasks.spawn(group, health.run(), name="health")
@@ -158,6 +176,74 @@ async def test_its_own_write_whose_answer_was_lost_is_recognized(store: Store) -
 
         await eventually(said, within=5)
         task.cancel()
+
+
+async def test_another_agent_is_refused_while_the_lease_lives_wherever_it_is_connected(store: Store) -> None:
+    _, health = await begun(store)
+    with pytest.raises(AlreadyExists, match="tokyo-1"):
+        await begun(store, replace(FIRST, instance="two"))
+    assert codec.decode(NodeReport, (await written(store)).value).instance == "one"
+    await health.finish()
+    await begun(store, replace(FIRST, instance="two"))
+
+
+async def test_another_agent_waits_for_the_lease_of_one_that_has_just_gone(store: Store) -> None:
+    _, health = await begun(store)
+    async with asyncio.TaskGroup() as group:
+        tasks.spawn(group, begun(store, replace(FIRST, instance="two")), name="second")
+        await asyncio.sleep(0.2)
+        await health.finish()
+    assert codec.decode(NodeReport, (await written(store)).value).instance == "two"
+
+
+async def test_a_refused_newcomer_leaves_no_lease(store: Store) -> None:
+    await begun(store)
+    before = await leases(store)
+    with pytest.raises(AlreadyExists):
+        await begun(store, replace(FIRST, instance="two"))
+    assert await leases(store) <= before
+
+
+async def test_an_agent_that_moves_takes_over_and_its_older_session_can_neither_write_nor_delete(store: Store) -> None:
+    older, old_health = await begun(store)
+    newer, _ = await begun(store)  # on another control plane, by the same agent
+    older.hear(replace(FIRST, cpus=4))
+    with pytest.raises(Aborted):
+        async with asyncio.timeout(5):
+            await old_health.run()
+    await old_health.finish()
+    assert codec.decode(NodeReport, (await written(store)).value).session == newer.id
+
+
+async def test_a_record_that_somebody_has_deleted_or_taken_is_noticed_at_the_next_report(store: Store) -> None:
+    seen = Seen()
+    session, health = await begun(store, seen=seen)
+    await store.commit([], [Delete(PATH)])
+    await seen.look(store)
+    async with asyncio.TaskGroup() as group:
+        task = tasks.spawn(group, health.run(), name="health")
+        session.hear(FIRST)  # nothing new
+
+        async def back() -> bool:
+            return await store.get(PATH) is not None
+
+        await eventually(back, within=5)
+        task.cancel()
+    await begun(store)
+    await seen.look(store)
+    session.hear(FIRST)
+    with pytest.raises(Aborted):
+        async with asyncio.timeout(5):
+            await health.run()
+
+
+async def test_the_report_of_a_session_elsewhere_is_fresher_than_the_last_one_heard_here() -> None:
+    sessions = Sessions(BEAT)
+    session = await sessions.open(FIRST)
+    elsewhere = replace(FIRST, cpus=64)
+    assert sessions.report("tokyo-1", elsewhere) == session.report
+    sessions.close(session)
+    assert sessions.report("tokyo-1", elsewhere) == elsewhere
 
 
 async def test_a_report_that_is_too_long_is_written_without_its_sandboxes(store: Store) -> None:

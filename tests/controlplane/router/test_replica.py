@@ -190,7 +190,42 @@ async def test_f5_f26_a_restart_without_a_control_plane_answers_from_the_spool(
         assert plane.hellos[-1].epoch == 3
 
 
-async def test_it_goes_round_the_endpoints(plane: ControlPlane, tmp_path: Path) -> None:
+async def test_every_control_plane_is_followed_and_told_and_the_newest_view_counts(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    other = ControlPlane()
+    ports = await plane.start(), await other.start()
+    await plane.offer(routing_view(3, "a"))
+    await other.offer(routing_view(2, "old"))  # it is a little behind
+    async with running(Follower(tmp_path, *ports)) as follower:
+        await eventually(lambda: all(each.reports and each.reports[-1].epoch == 3 for each in (plane, other)))
+        await other.offer(routing_view(4, "a", "b"))
+        await eventually(lambda: follower.epochs[-1] == 4)
+        await plane.offer(routing_view(4, "a", "b"))
+        await plane.stop()
+        await other.offer(routing_view(5, "c"))
+        await eventually(lambda: follower.epochs[-1] == 5)
+        assert follower.replica.connected
+        assert follower.replica.refused_views == 0
+        assert follower.epochs[-3:] == [3, 4, 5]
+        await eventually(lambda: (view := follower.spool.read()) is not None and view.epoch == 5)
+    await other.stop()
+
+
+async def test_the_same_state_under_an_older_epoch_is_no_reason_to_complain(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(5, "a"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: follower.epochs == [5])
+        await plane.offer(routing_view(4, "a"))
+        await plane.offer(routing_view(6, "a"))
+        await eventually(lambda: follower.epochs == [5, 6])
+        assert follower.replica.refused_views == 0
+
+
+async def test_it_goes_on_with_what_is_left_of_the_endpoints(plane: ControlPlane, tmp_path: Path) -> None:
     other = ControlPlane()
     closed = await other.start()
     await other.stop()
@@ -207,7 +242,7 @@ async def test_it_goes_round_the_endpoints(plane: ControlPlane, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("bad", [
-    pytest.param(routing_view(4, "a"), id="older epoch"),
+    pytest.param(routing_view(4, "a", "b"), id="older epoch"),
     pytest.param(routing_view(9), id="no node where there was one"),
     pytest.param(routing_view(9, "a", zone="other.example"), id="another zone"),
     pytest.param(routing_view(9, "NOT A NAME"), id="poison"),

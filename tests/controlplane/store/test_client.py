@@ -3,9 +3,8 @@ import time
 
 import pytest
 
-from controlplane.store.client import Change, Delete, Item, Present, Put, Store, Unchanged, target
-from controlplane.store.errors import Conflict, LeaseLost, StoreRefused, StoreUnavailable
-from nearhop.errors import InvalidInput
+from controlplane.store.client import Change, Delete, Item, Present, Put, Store, Unchanged
+from controlplane.store.errors import Conflict, Deposed, LeaseLost, StoreRefused, StoreUnavailable
 from tests.harness.etcd import Etcd, free_port
 from tests.harness.eventually import eventually
 
@@ -129,19 +128,17 @@ async def test_calls_fail_while_etcd_is_gone_or_paused_and_work_again_after_it(e
     await store.close()
 
 
-@pytest.mark.parametrize(
-    ("endpoints", "expected"),
-    [
-        (["127.0.0.1:2379"], "ipv4:127.0.0.1:2379"),
-        (["192.0.2.1:2379", "192.0.2.2:2379"], "ipv4:192.0.2.1:2379,192.0.2.2:2379"),
-        (["[2001:db8::1]:2379"], "ipv6:[2001:db8::1]:2379"),
-        (["etcd.example.org:2379"], "dns:///etcd.example.org:2379"),
-    ],
-)
-def test_endpoints_become_a_target(endpoints: list[str], expected: str) -> None:
-    assert target(endpoints) == expected
-
-
-def test_several_names_are_refused() -> None:
-    with pytest.raises(InvalidInput):
-        target(["a.example.org:2379", "b.example.org:2379"])
+async def test_a_leaders_store_writes_only_while_its_fence_holds(store: Store) -> None:
+    term = await store.commit([], [Put("/nearhop/leader", b"me")])
+    fenced = store.fenced(Unchanged("/nearhop/leader", term))
+    first = await fenced.commit([Unchanged("/nearhop/x", 0)], [Put("/nearhop/x", b"1")])
+    with pytest.raises(Conflict):
+        await fenced.commit([Unchanged("/nearhop/x", 0)], [Put("/nearhop/x", b"2")])
+    await store.commit([], [Put("/nearhop/leader", b"you")])
+    with pytest.raises(Deposed):
+        await fenced.commit([Unchanged("/nearhop/x", first)], [Put("/nearhop/x", b"3")])
+    await store.commit([], [Delete("/nearhop/leader")])
+    with pytest.raises(Deposed):
+        await fenced.commit([], [Put("/nearhop/x", b"4")])
+    item = await store.get("/nearhop/x")
+    assert item == Item("/nearhop/x", b"1", first)
