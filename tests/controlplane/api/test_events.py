@@ -104,7 +104,7 @@ async def test_an_agent_that_reconnects_is_no_event(client: Client) -> None:
         async with Agent(client.address, "tokyo-1", instance=instance):
             await asyncio.sleep(0.4)
     async with Agent(client.address, "tokyo-1", instance=instance):
-        await asyncio.sleep(4.0)  # longer than the quiet at the start, and than a loss takes to settle
+        await asyncio.sleep(2.0)  # longer than a loss takes to settle
         assert await kinds(client) == ["node_joined"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from controlplane.model import FleetView, Ingress, Location, RoutedFunction, RoutedNode, Verdict
 from controlplane.router import answers
-from controlplane.router.answers import AnswerCounts, AnswerKey
+from controlplane.router.answers import AnswerCounts, AnswerKey, Told
 from controlplane.router.responder import Responder
 from controlplane.steering import ClientLocation, FleetIndex
 
@@ -24,24 +24,26 @@ def key(function: str = "hello", node: str = "tokyo-1", country: str = "JP", rea
     return AnswerKey(function, node, country, reason)
 
 
-def test_what_has_changed_is_told_once() -> None:
+def test_what_has_changed_is_told_once_to_each() -> None:
     counts = AnswerCounts()
+    first, second = Told(counts), Told(counts)
     counts.tally(key()).count += 2
     counts.tally(key(country="DE"))
-    assert counts.changed() == [(key(), 2)]
-    assert counts.changed() == []
+    assert first.changed() == [(key(), 2)]
+    assert first.changed() == []
     counts.tally(key()).count += 1
-    assert counts.changed() == [(key(), 3)]
-    assert counts.everything() == [(key(), 3), (key(country="DE"), 0)]
+    assert first.changed() == second.changed() == [(key(), 3)]
+    assert first.everything() == [(key(), 3), (key(country="DE"), 0)]
 
 
 def test_those_that_have_grown_most_are_told_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "REPORTED_MAX", 2)
     counts = AnswerCounts()
+    told = Told(counts)
     for name, count in (("a", 1), ("b", 9), ("c", 5)):
         counts.tally(key(name)).count = count
-    assert [told.function for told, _ in counts.changed()] == ["b", "c"]
-    assert [told.function for told, _ in counts.changed()] == ["a"]
+    assert [grown.function for grown, _ in told.changed()] == ["b", "c"]
+    assert [grown.function for grown, _ in told.changed()] == ["a"]
 
 
 def test_the_number_of_tallies_is_bounded_whatever_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,18 +53,23 @@ def test_the_number_of_tallies_is_bounded_whatever_is_asked(monkeypatch: pytest.
     for number in range(100):
         counts.tally(key(f"f{number}", node=f"n{number}")).count += 1
     assert len(counts) <= 10 + 3 + 1
-    told = counts.everything()
-    assert sum(count for _, count in told) == 100
-    assert (AnswerKey("", "n10", "", "nearest"), 1) in told
-    assert told[-1][0] == AnswerKey("", "", "", "nearest")
+    found = list(counts.items())
+    assert sum(count for _, count in found) == 100
+    assert (AnswerKey("", "n10", "", "nearest"), 1) in found
+    assert found[-1][0] == AnswerKey("", "", "", "nearest")
 
 
-def test_what_is_gone_is_forgotten() -> None:
+def test_what_is_gone_is_forgotten_and_counts_anew_when_it_is_back() -> None:
     counts = AnswerCounts()
-    counts.tally(key("gone")).count = 1
+    told = Told(counts)
+    counts.tally(key("gone")).count = 5
     counts.tally(key()).count = 1
+    told.everything()
     counts.keep(lambda known: known.function != "gone")
-    assert counts.everything() == [(key(), 1)]
+    assert dict(counts.items()) == {key(): 1}
+    assert told.changed() == []
+    counts.tally(key("gone")).count = 5
+    assert told.changed() == [(key("gone"), 5)]
 
 
 def locate(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ClientLocation:
@@ -91,7 +98,7 @@ class Asked:
         assert self.responder.respond(query.to_wire(), "192.0.2.77", tcp=False) is not None
 
     def counted(self) -> dict[AnswerKey, int]:
-        return {counted: count for counted, count in self.responder.given.everything() if count}
+        return {counted: count for counted, count in self.responder.given.items() if count}
 
 
 def test_every_answer_counts_a_remembered_one_too() -> None:
