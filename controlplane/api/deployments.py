@@ -1,6 +1,7 @@
 """The Deployments service: starts deployments and streams how they go. Ending them is the controller's."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from nearhop import names
 from nearhop.v1 import deployments_pb2, deployments_pb2_grpc
 
 _COALESCE_S = 0.01
+_APPEARS_WITHIN_S = 3.0
 
 Choose = Callable[[Deployment | None], tuple[Share, ...]]
 
@@ -107,7 +109,7 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
         )
 
     async def _follow(self, function: str, generation: int) -> AsyncIterator[deployments_pb2.Deployment]:
-        view, sent = self._cache.current(), None
+        view, sent = await self._appeared(function, generation), None
         while True:
             message = self._message_of(view, function, generation)
             if message != sent:
@@ -118,6 +120,15 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
             await self._cache.newer(view)
             await asyncio.sleep(_COALESCE_S)
             view = self._cache.view
+
+    async def _appeared(self, function: str, generation: int) -> View:
+        """Return a view that holds the deployment, or the newest one when it takes too long: this control plane may be behind the store."""
+        view = self._cache.current()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_APPEARS_WITHIN_S):
+                while (stored := view.deployments.get(function)) is None or stored.record.generation < generation:
+                    view = await self._cache.newer(view)
+        return view
 
     def _message_of(self, view: View, function: str, generation: int) -> deployments_pb2.Deployment:
         self._require(view, function)

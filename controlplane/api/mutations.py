@@ -1,6 +1,7 @@
 """Every mutating call: one transaction that compares what it was decided on, writes the change, and writes the answer under its request_id.
 
-A repeated call finds the answer and changes nothing. A call that loses a race decides again on what is there then.
+A repeated call finds the answer and changes nothing, also when it is this one that repeats itself: after a lost race, and once after a lost answer
+(a member of etcd that has just died). A call that loses a race decides again on what is there then.
 """
 
 import asyncio
@@ -14,13 +15,14 @@ from google.protobuf.message import Message
 from controlplane.api.errors import Refusal
 from controlplane.store.cache import Cache
 from controlplane.store.client import Delete, Present, Put, Store, Unchanged
-from controlplane.store.errors import Conflict, LeaseLost
+from controlplane.store.errors import Conflict, LeaseLost, StoreUnavailable
 from controlplane.store.requests import Answer, Requests, fingerprint
 from nearhop.errors import InvalidInput, Violation
 
 M = TypeVar("M", bound=Message)
 
 _ATTEMPTS = 6
+_LOST_ANSWERS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Mutations:
         Raises InvalidInput when the request_id was used for a call with other arguments, Conflict after several lost races.
         """
         print_ = _fingerprint(request)
+        lost = 0
         for attempt in range(_ATTEMPTS):
             if (found := await self._find(request.request_id, print_, answer)) is not None:
                 return found
@@ -60,6 +63,10 @@ class Mutations:
                 return await self._commit(request.request_id, print_, proposal)
             except LeaseLost:
                 self._requests.forget_lease()
+            except StoreUnavailable:
+                lost += 1
+                if lost > _LOST_ANSWERS:
+                    raise
             except Conflict:
                 if attempt == _ATTEMPTS - 1:
                     raise

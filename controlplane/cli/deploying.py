@@ -3,7 +3,9 @@
 `nearhop deploy` and the sample function of `nearhop up` take this one path.
 """
 
+import asyncio
 import getpass
+import random
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
@@ -37,6 +39,9 @@ _PHASES = {
     deployments_pb2.Deployment.PHASE_FAILED: "failed",
 }
 Watch = Callable[[deployments_pb2.Deployment], None]
+Start = Callable[[], AsyncIterable[deployments_pb2.Deployment]]
+
+_STREAMS = 10
 
 
 async def deploy(
@@ -60,21 +65,28 @@ async def deploy(
         ),
         timeout=TIMEOUT_S,
     )
+    request = deployments_pb2.DeployRequest(request_id=request_id(), function=function, version=version.number)
     ended = await follow(
-        connection.deployments.Deploy(
-            deployments_pb2.DeployRequest(request_id=request_id(), function=function, version=version.number),
-            timeout=STREAM_TIMEOUT_S,
-        ),
-        watch,
+        lambda: connection.deployments.Deploy(request, timeout=STREAM_TIMEOUT_S), watch, again=connection.several
     )
     return version, ended
 
 
-async def follow(stream: AsyncIterable[deployments_pb2.Deployment], watch: Watch) -> deployments_pb2.Deployment:
-    """Return the last message of *stream*, a deployment that has ended; *watch* sees every one."""
+async def follow(start: Start, watch: Watch, *, again: bool = False) -> deployments_pb2.Deployment:
+    """Return the last message of the stream that *start* opens, a deployment that has ended; *watch* sees every one.
+
+    With *again* a stream that breaks is opened again, on another control plane: the request's id makes it the same deployment.
+    """
     last = None
-    async for last in stream:
-        watch(last)
+    for left in reversed(range(_STREAMS if again else 1)):
+        try:
+            async for last in start():
+                watch(last)
+            break
+        except grpc.aio.AioRpcError as error:
+            if not left or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311  # jitter
     if last is None or last.phase not in (
         deployments_pb2.Deployment.PHASE_COMPLETE,
         deployments_pb2.Deployment.PHASE_FAILED,

@@ -1,6 +1,7 @@
 """Where the control plane is and how to show who one is: said by the caller, or those of the cluster on this machine."""
 
 import re
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ SAID: ContextVar[Access] = ContextVar("access", default=Access())  # noqa: B039 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A control plane's host:port, and how to speak to it. Without *ca* it is spoken to in the open, on loopback only."""
+    """Where control planes are, host:port with commas between, and how to speak to them. Without *ca* in the open, on loopback only."""
 
     address: str
     ca: Path | None = None
@@ -35,20 +36,29 @@ class Target:
     def __str__(self) -> str:
         return self.address
 
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Each control plane's host:port."""
+        return tuple(self.address.split(","))
 
-def resolve(endpoint: str | None, state_dir: Path | None) -> Target:
-    """Return the control plane to speak to. Raises Failure when none is known."""
+
+def resolve(said_endpoints: Sequence[str] | None, state_dir: Path | None) -> Target:
+    """Return the control planes to speak to, any of them. Raises Failure when none is known."""
     said = SAID.get()
     folder = state.folder(state_dir)
     described = state.read(folder) if state.is_running(folder) else None
-    if endpoint is None:
+    if not said_endpoints:
         return _with(_local(folder, described), said)
-    match = _ENDPOINT.fullmatch(endpoint)
-    if match is None or not 0 < int(match[1]) < 65536:
-        raise Failure(f"{endpoint!r} is no endpoint", "it must be HOST:PORT, such as 127.0.0.1:7400", status=Exit.USAGE)
-    if described is not None and described.control_plane == endpoint:
+    endpoints = dict.fromkeys(endpoint for text in said_endpoints for endpoint in text.split(","))
+    for endpoint in endpoints:
+        match = _ENDPOINT.fullmatch(endpoint)
+        if match is None or not 0 < int(match[1]) < 65536:
+            message = "it must be HOST:PORT, such as 127.0.0.1:7400"
+            raise Failure(f"{endpoint!r} is no endpoint", message, status=Exit.USAGE)
+    address = ",".join(endpoints)
+    if described is not None and described.control_plane == address:
         return _with(_local(folder, described), said)
-    return _with(Target(endpoint), said)
+    return _with(Target(address), said)
 
 
 def _local(folder: Path, described: state.Description | None) -> Target:
@@ -74,7 +84,7 @@ def _read_token(path: Path) -> str:
 
 def _with(target: Target, said: Access) -> Target:
     target = Target(target.address, said.ca or target.ca, said.token or target.token)
-    if target.ca is None and (target.token or not is_loopback(target.address)):
+    if target.ca is None and (target.token or not all(map(is_loopback, target.endpoints))):
         raise Failure(
             f"it cannot be told whether {target.address} is the right control plane",
             do="Name the file with its authority's certificate with --ca FILE or NEARHOP_CA",

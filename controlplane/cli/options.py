@@ -8,12 +8,12 @@ import typer
 from controlplane.cli.endpoint import SAID, Access
 
 Endpoint = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--endpoint",
         envvar="NEARHOP_ENDPOINT",
         metavar="HOST:PORT",
-        help="The control plane; by default that of the cluster on this machine.",
+        help="The control plane; by default that of the cluster on this machine. Several, repeated or with commas: any that answers.",
         show_default=False,
     ),
 ]

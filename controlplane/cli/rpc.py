@@ -1,7 +1,16 @@
-"""The gRPC side of the commands: the channel, the stubs, and what a refused call means for a person."""
+"""The gRPC side of the commands: the channel, the stubs, and what a refused call means for a person.
 
+With several control planes the channel goes to any that answers, and on to another when that one is lost: every mutating call has a request_id and
+can be repeated.
+"""
+
+import asyncio
+import ipaddress
+import json
+import random
+import socket
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -35,13 +44,36 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 )
+_RETRYING = (
+    "grpc.service_config",
+    json.dumps(
+        {
+            "methodConfig": [
+                {
+                    "name": [{}],
+                    "retryPolicy": {
+                        "maxAttempts": 5,  # gRPC's greatest number
+                        "initialBackoff": "0.2s",
+                        "maxBackoff": "2s",
+                        "backoffMultiplier": 2,
+                        "retryableStatusCodes": ["UNAVAILABLE"],
+                    },
+                }
+            ]
+        }
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One channel to a control plane and a stub for each service (the async types exist for type checkers only)."""
+    """One channel to a control plane and a stub for each service (the async types exist for type checkers only).
+
+    *several* tells that it can go to another control plane.
+    """
 
     endpoint: str
+    several: bool
     functions: "functions_pb2_grpc.FunctionsAsyncStub"
     versions: "versions_pb2_grpc.VersionsAsyncStub"
     deployments: "deployments_pb2_grpc.DeploymentsAsyncStub"
@@ -55,10 +87,13 @@ class Connection:
 async def connect(target: Target) -> AsyncIterator[Connection]:
     """Give a connection to *target*; a call that fails inside leaves as a Failure."""
     endpoint = target.address
-    async with _channel(target) as channel:
+    several = len(target.endpoints) > 1
+    at = await _any(target.endpoints) if several else target.address
+    async with _channel(target, at, (*_OPTIONS, _RETRYING) if several else _OPTIONS) as channel:
         try:
             yield Connection(
                 endpoint,
+                several,
                 functions_pb2_grpc.FunctionsStub(channel),
                 versions_pb2_grpc.VersionsStub(channel),
                 deployments_pb2_grpc.DeploymentsStub(channel),
@@ -71,15 +106,33 @@ async def connect(target: Target) -> AsyncIterator[Connection]:
             raise explain(error, endpoint) from error
 
 
-def _channel(target: Target) -> grpc.aio.Channel:
+def _channel(target: Target, at: str, options: Sequence[tuple[str, object]]) -> grpc.aio.Channel:
     if target.ca is None:
-        return grpc.aio.insecure_channel(target.address, options=_OPTIONS)
+        return grpc.aio.insecure_channel(at, options=options)
     try:
         authorities = target.ca.read_bytes()
         tls.certificates(authorities, str(target.ca))
     except (OSError, tls.CertificateError) as error:
         raise Failure(f"the authority's certificate cannot be read: {error}", status=Exit.USAGE) from error
-    return tls.channel(target.address, authorities=authorities, token=target.token, options=_OPTIONS)
+    return tls.channel(at, authorities=authorities, token=target.token, options=options)
+
+
+async def _any(endpoints: Sequence[str]) -> str:
+    """Return gRPC's name for any of *endpoints*, in random order. Addresses of both families are all written as IPv6 ones."""
+    found: list[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]] = []
+    for endpoint in random.sample(endpoints, len(endpoints)):
+        host, _, port = endpoint.rpartition(":")
+        try:
+            infos = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        except OSError:
+            continue  # the others may do; with none of them it is told
+        found += [(ipaddress.ip_address(info[4][0]), int(port)) for info in infos]
+    if not found:
+        raise Failure(f"none of {', '.join(endpoints)} has an address", status=Exit.UNREACHABLE)
+    if all(address.version == 4 for address, _ in found):
+        return "ipv4:" + ",".join(f"{address}:{port}" for address, port in found)
+    mapped = (f"::ffff:{address}" if address.version == 4 else str(address) for address, _ in found)
+    return "ipv6:" + ",".join(f"[{address}]:{port}" for address, (_, port) in zip(mapped, found, strict=True))
 
 
 def request_id() -> str:

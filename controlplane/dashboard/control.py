@@ -100,12 +100,18 @@ class ControlPlanes:
     async def stream(
         self, caller: Caller, invoke: Callable[[Api, Metadata], grpc.aio.UnaryStreamCall[Any, R]]
     ) -> AsyncIterator[R]:
-        """Yield the messages of a server stream of the present endpoint. Raises ControlError; ends when the server ends it."""
-        call = invoke(self._apis[self._current], caller.metadata)
+        """Yield the messages of a server stream of the present endpoint. Raises ControlError; ends when the server ends it.
+
+        The endpoint of a stream that breaks is left for the next one.
+        """
+        used = self._current
+        call = invoke(self._apis[used], caller.metadata)
         try:
             async for message in call:
                 yield message
         except grpc.aio.AioRpcError as error:
+            if error.code() in _AWAY and self._current == used:
+                self._current = (used + 1) % len(self._endpoints)
             raise control_error(error) from error
         finally:
             call.cancel()

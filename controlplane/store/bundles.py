@@ -66,7 +66,12 @@ class EtcdBundles:
                 await self._store.commit([], [Put(paths[-1], data[offset : offset + CHUNK_BYTES])])
             manifest = Bundle(digest, len(data), len(paths), self._clock())
             compares: list[Unchanged | Present] = [Unchanged(_manifest(digest), 0), *map(Present, paths)]
-            await self._store.commit(compares, [Put(_manifest(digest), codec.encode(manifest))])
+            try:
+                await self._store.commit(compares, [Put(_manifest(digest), codec.encode(manifest))])
+            except Conflict:
+                if await self.touch(digest) is None:
+                    raise
+                # Another control plane has stored the same bundle in the meantime.
         self._memory.add(digest, data)
 
     async def get(self, digest: str) -> bytes | None:

