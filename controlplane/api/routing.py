@@ -1,17 +1,23 @@
 """The Routing service: the routers' own decision, made here with what they see, and explained."""
 
 import ipaddress
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+
+import grpc
 
 from controlplane import steering
 from controlplane.api import codec
 from controlplane.api.errors import NotFound, no_function
 from controlplane.api.publisher import Publisher
 from controlplane.api.routers import Router, Routers
+from controlplane.model import Location
 from controlplane.store.cache import Cache
 from nearhop.errors import InvalidInput, Violation
 from nearhop.v1 import routing_pb2, routing_pb2_grpc
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
 
 Locate = Callable[[ipaddress.IPv4Address | ipaddress.IPv6Address], steering.ClientLocation]
 
@@ -27,14 +33,10 @@ class Routing(routing_pb2_grpc.RoutingServicer):
         self._clock = clock
 
     async def Explain(self, request: routing_pb2.ExplainRequest, _context: Any) -> routing_pb2.ExplainResponse:
-        try:
-            address = ipaddress.ip_address(request.ip)
-        except ValueError:
-            raise InvalidInput([Violation("ip", f"{request.ip!r} is not an IP address")]) from None
+        client = _given(request) if request.HasField("location") else self._located(request.ip)
         if request.function and request.function not in self._cache.current().functions:
             raise no_function(request.function)
         router = self._router(request.router)
-        client = self._locate(address)
         fleet = self._publisher.current().fleet
         decision = steering.decide(
             request.function or None, client, fleet, router.health() if router else {}, self._clock()
@@ -59,6 +61,20 @@ class Routing(routing_pb2_grpc.RoutingServicer):
             ]
         )
 
+    async def WatchFlows(
+        self, _request: routing_pb2.WatchFlowsRequest, context: Any
+    ) -> AsyncIterator[routing_pb2.Flows]:
+        await context.abort(
+            grpc.StatusCode.UNIMPLEMENTED, "this control plane does not collect the routers' answer counts"
+        )
+        yield routing_pb2.Flows()
+
+    def _located(self, ip: str) -> steering.ClientLocation:
+        try:
+            return self._locate(ipaddress.ip_address(ip))
+        except ValueError:
+            raise InvalidInput([Violation("ip", f"{ip!r} is not an IP address")]) from None
+
     def _router(self, name: str) -> Router | None:
         if name:
             router = self._routers.get(name)
@@ -68,11 +84,28 @@ class Routing(routing_pb2_grpc.RoutingServicer):
         return next(iter(self._routers.all()), None)
 
 
+def _given(request: routing_pb2.ExplainRequest) -> steering.ClientLocation:
+    if request.ip:
+        raise InvalidInput([Violation("ip", "must be empty when location is given")])
+    place = Location(request.location.latitude, request.location.longitude)
+    violations = []
+    if not -90 <= place.latitude <= 90:
+        violations.append(Violation("location.latitude", "must be within -90 and 90"))
+    if not -180 <= place.longitude <= 180:
+        violations.append(Violation("location.longitude", "must be within -180 and 180"))
+    if request.country and not _COUNTRY.fullmatch(request.country):
+        violations.append(Violation("country", "must be ISO 3166-1 alpha-2 in upper case"))
+    if violations:
+        raise InvalidInput(violations)
+    # No network: the decision is for everybody at that place.
+    return steering.ClientLocation("", "0.0.0.0/0", "given", location=place, country=request.country)
+
+
 def _explanation(client: steering.ClientLocation, decision: steering.Decision) -> routing_pb2.ExplainResponse:
     return routing_pb2.ExplainResponse(
         client=routing_pb2.ClientLocation(
             ip=client.ip,
-            network=client.network,
+            network="" if client.source == "given" else client.network,
             source=client.source,
             location=codec.location(client.location) if client.location else None,
             country=client.country,

@@ -50,7 +50,7 @@ app.add_typer(nodes.app, name="nodes")
 app.add_typer(route.app, name="route")
 app.add_typer(token.app, name="token")
 app.add_typer(identities.app, name="identity")
-for role in (roles.controlplane, roles.router):
+for role in (roles.controlplane, roles.router, roles.dashboard):
     app.command(rich_help_panel="One part of a cluster")(role)
 app.add_typer(roles.node, name="node", rich_help_panel="One part of a cluster")
 app.command(

@@ -176,7 +176,7 @@ def _candidate_reason(entry: _Ranked, chosen: bool, best: _Ranked, emergency: st
 def _reason(best: _Ranked, client: ClientLocation, emergency: str) -> str:
     node = best.placed.node.id
     if best.distance_km is not None:
-        place = client.city or client.country or client.network
+        place = client.city or client.country or ("the given place" if client.source == "given" else client.network)
         sentence = f"{node} is {best.distance_km:.0f} km from {place}"
     else:
         known = (

@@ -6,7 +6,7 @@ from typing import Literal
 
 from controlplane.model import Location
 
-Source = Literal["city", "country", "none"]
+Source = Literal["city", "country", "none", "given"]
 
 # What resolvers send at most, and what RFC 7871 section 11.1 recommends for privacy.
 CLIENT_PREFIX_IPV4 = 24
@@ -18,7 +18,8 @@ class ClientLocation:
     """A client's address and what the database says of it.
 
     *network* is the prefix that the database's record covers: every address in it has the same location. *source* is the finest thing
-    known; only "city" comes with a *location*. *country* is ISO 3166-1 alpha-2 in upper case, empty when unknown.
+    known; only "city" comes with a *location*, and "given", which the asker told and nobody looked up.
+    *country* is ISO 3166-1 alpha-2 in upper case, empty when unknown.
     """
 
     ip: str

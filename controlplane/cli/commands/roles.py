@@ -1,4 +1,4 @@
-"""`nearhop controlplane`, `nearhop router`, `nearhop node`: one part in the foreground. `nearhop node join`, `nearhop setup`."""
+"""`nearhop controlplane`, `nearhop router`, `nearhop node`, `nearhop dashboard`: one part in the foreground. `nearhop node join`, `nearhop setup`."""
 
 import asyncio
 import os
@@ -81,6 +81,11 @@ def join_node(
         raise Failure(str(error), status=Exit.FAILED if error.final else Exit.UNREACHABLE) from error
     until = credentials.certificate.not_valid_after_utc
     show.say(f"{name} has joined; its certificate in {folder} holds until {until:%F %T} UTC and renews itself.")
+
+
+def dashboard(config: Config) -> None:
+    """Run a dashboard in the foreground."""
+    _become("controlplane.dashboard", "--config", str(config))
 
 
 def _become(module: str, *arguments: str) -> None:

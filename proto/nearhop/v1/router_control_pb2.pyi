@@ -29,12 +29,28 @@ class RouterHello(_message.Message):
     def __init__(self, router: _Optional[str] = ..., dns: _Optional[str] = ..., http: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class RouterReport(_message.Message):
-    __slots__ = ("epoch", "verdicts")
+    __slots__ = ("epoch", "verdicts", "answers")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     verdicts: _containers.RepeatedCompositeFieldContainer[_nodes_pb2.Witness]
-    def __init__(self, epoch: _Optional[int] = ..., verdicts: _Optional[_Iterable[_Union[_nodes_pb2.Witness, _Mapping]]] = ...) -> None: ...
+    answers: _containers.RepeatedCompositeFieldContainer[AnswerCount]
+    def __init__(self, epoch: _Optional[int] = ..., verdicts: _Optional[_Iterable[_Union[_nodes_pb2.Witness, _Mapping]]] = ..., answers: _Optional[_Iterable[_Union[AnswerCount, _Mapping]]] = ...) -> None: ...
+
+class AnswerCount(_message.Message):
+    __slots__ = ("function", "node", "country", "reason", "count")
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    function: str
+    node: str
+    country: str
+    reason: str
+    count: int
+    def __init__(self, function: _Optional[str] = ..., node: _Optional[str] = ..., country: _Optional[str] = ..., reason: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class RoutingView(_message.Message):
     __slots__ = ("epoch", "zone", "nodes", "functions")

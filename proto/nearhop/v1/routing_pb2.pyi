@@ -9,14 +9,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ExplainRequest(_message.Message):
-    __slots__ = ("ip", "function", "router")
+    __slots__ = ("ip", "function", "router", "location", "country")
     IP_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     ROUTER_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
     ip: str
     function: str
     router: str
-    def __init__(self, ip: _Optional[str] = ..., function: _Optional[str] = ..., router: _Optional[str] = ...) -> None: ...
+    location: _common_pb2.Location
+    country: str
+    def __init__(self, ip: _Optional[str] = ..., function: _Optional[str] = ..., router: _Optional[str] = ..., location: _Optional[_Union[_common_pb2.Location, _Mapping]] = ..., country: _Optional[str] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
     __slots__ = ("client", "candidates", "answers", "ttl_s", "scope_prefix_length", "reason")
@@ -91,3 +95,33 @@ class Router(_message.Message):
     zone: str
     verdicts: _containers.RepeatedCompositeFieldContainer[_nodes_pb2.Witness]
     def __init__(self, id: _Optional[str] = ..., dns: _Optional[str] = ..., http: _Optional[str] = ..., epoch: _Optional[int] = ..., zone: _Optional[str] = ..., verdicts: _Optional[_Iterable[_Union[_nodes_pb2.Witness, _Mapping]]] = ...) -> None: ...
+
+class WatchFlowsRequest(_message.Message):
+    __slots__ = ("interval_s", "function")
+    INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    interval_s: float
+    function: str
+    def __init__(self, interval_s: _Optional[float] = ..., function: _Optional[str] = ...) -> None: ...
+
+class Flows(_message.Message):
+    __slots__ = ("window_s", "flows", "other_answers_per_s")
+    WINDOW_S_FIELD_NUMBER: _ClassVar[int]
+    FLOWS_FIELD_NUMBER: _ClassVar[int]
+    OTHER_ANSWERS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    window_s: float
+    flows: _containers.RepeatedCompositeFieldContainer[Flow]
+    other_answers_per_s: float
+    def __init__(self, window_s: _Optional[float] = ..., flows: _Optional[_Iterable[_Union[Flow, _Mapping]]] = ..., other_answers_per_s: _Optional[float] = ...) -> None: ...
+
+class Flow(_message.Message):
+    __slots__ = ("country", "node", "function", "answers_per_s")
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    country: str
+    node: str
+    function: str
+    answers_per_s: float
+    def __init__(self, country: _Optional[str] = ..., node: _Optional[str] = ..., function: _Optional[str] = ..., answers_per_s: _Optional[float] = ...) -> None: ...

@@ -44,6 +44,11 @@ class RoutingStub:
                 request_serializer=nearhop_dot_v1_dot_routing__pb2.ListRoutersRequest.SerializeToString,
                 response_deserializer=nearhop_dot_v1_dot_routing__pb2.ListRoutersResponse.FromString,
                 _registered_method=True)
+        self.WatchFlows = channel.unary_stream(
+                '/nearhop.v1.Routing/WatchFlows',
+                request_serializer=nearhop_dot_v1_dot_routing__pb2.WatchFlowsRequest.SerializeToString,
+                response_deserializer=nearhop_dot_v1_dot_routing__pb2.Flows.FromString,
+                _registered_method=True)
 
 
 class RoutingServicer:
@@ -63,6 +68,14 @@ class RoutingServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchFlows(self, request, context):
+        """Streams how many answers the routers give now, from their answer counts: the whole picture at once, then again every interval_s while
+        it changes, and at least every 10 s.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +88,11 @@ def add_RoutingServicer_to_server(servicer, server):
                     servicer.ListRouters,
                     request_deserializer=nearhop_dot_v1_dot_routing__pb2.ListRoutersRequest.FromString,
                     response_serializer=nearhop_dot_v1_dot_routing__pb2.ListRoutersResponse.SerializeToString,
+            ),
+            'WatchFlows': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchFlows,
+                    request_deserializer=nearhop_dot_v1_dot_routing__pb2.WatchFlowsRequest.FromString,
+                    response_serializer=nearhop_dot_v1_dot_routing__pb2.Flows.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +149,33 @@ class Routing:
             '/nearhop.v1.Routing/ListRouters',
             nearhop_dot_v1_dot_routing__pb2.ListRoutersRequest.SerializeToString,
             nearhop_dot_v1_dot_routing__pb2.ListRoutersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchFlows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/nearhop.v1.Routing/WatchFlows',
+            nearhop_dot_v1_dot_routing__pb2.WatchFlowsRequest.SerializeToString,
+            nearhop_dot_v1_dot_routing__pb2.Flows.FromString,
             options,
             channel_credentials,
             insecure,

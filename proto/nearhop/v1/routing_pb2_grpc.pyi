@@ -35,6 +35,10 @@ class RoutingStub:
     """Decides for a client address as a router would now, and tells every candidate. The same code and the same reasons as the router's."""
     ListRouters: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListRoutersRequest, _routing_pb2.ListRoutersResponse]
     """The routers that are connected, ordered by id."""
+    WatchFlows: _grpc.UnaryStreamMultiCallable[_routing_pb2.WatchFlowsRequest, _routing_pb2.Flows]
+    """Streams how many answers the routers give now, from their answer counts: the whole picture at once, then again every interval_s while
+    it changes, and at least every 10 s.
+    """
 
 @_typing.type_check_only
 class RoutingAsyncStub(RoutingStub):
@@ -43,6 +47,10 @@ class RoutingAsyncStub(RoutingStub):
     """Decides for a client address as a router would now, and tells every candidate. The same code and the same reasons as the router's."""
     ListRouters: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListRoutersRequest, _routing_pb2.ListRoutersResponse]  # type: ignore[assignment]
     """The routers that are connected, ordered by id."""
+    WatchFlows: _aio.UnaryStreamMultiCallable[_routing_pb2.WatchFlowsRequest, _routing_pb2.Flows]  # type: ignore[assignment]
+    """Streams how many answers the routers give now, from their answer counts: the whole picture at once, then again every interval_s while
+    it changes, and at least every 10 s.
+    """
 
 class RoutingServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -60,5 +68,15 @@ class RoutingServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_pb2.ListRoutersResponse, _abc.Awaitable[_routing_pb2.ListRoutersResponse]]:
         """The routers that are connected, ordered by id."""
+
+    @_abc_1.abstractmethod
+    def WatchFlows(
+        self,
+        request: _routing_pb2.WatchFlowsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_routing_pb2.Flows], _abc.AsyncIterator[_routing_pb2.Flows]]:
+        """Streams how many answers the routers give now, from their answer counts: the whole picture at once, then again every interval_s while
+        it changes, and at least every 10 s.
+        """
 
 def add_RoutingServicer_to_server(servicer: RoutingServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

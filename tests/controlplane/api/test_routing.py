@@ -64,6 +64,30 @@ async def test_without_a_database_the_client_has_no_place_and_is_answered_all_th
         assert (list(answer.answers), answer.candidates[0].distance_km) == (["192.0.2.1"], -1)
 
 
+async def test_a_client_at_a_given_place_needs_no_address(client: Client) -> None:
+    async with Agent(client.address, "tokyo-1"), Agent(client.address, "london-1", region="london", location=LONDON):
+
+        async def explained() -> routing_pb2.ExplainResponse:
+            request = routing_pb2.ExplainRequest(location=common_pb2.Location(latitude=48.9, longitude=2.4), country="FR")
+            answer = await client.routing.Explain(request)
+            assert len(answer.candidates) == 2
+            return answer
+
+        answer = await eventually(explained, within=5)
+        assert answer.candidates[0].node == "london-1"
+        assert (answer.client.source, answer.client.network, answer.scope_prefix_length) == ("given", "", 0)
+        assert answer.reason.endswith("km from FR")
+
+
+async def test_a_senseless_place_is_refused_with_every_reason(client: Client) -> None:
+    nowhere = common_pb2.Location(latitude=91, longitude=float("nan"))
+    failed = await failure(client.routing.Explain(routing_pb2.ExplainRequest(location=nowhere, country="fr")))
+    assert failed.code == grpc.StatusCode.INVALID_ARGUMENT
+    assert list(failed.violations) == ["location.latitude", "location.longitude", "country"]
+    both = routing_pb2.ExplainRequest(ip="192.0.2.1", location=LONDON)
+    assert list((await failure(client.routing.Explain(both))).violations) == ["ip"]
+
+
 async def test_what_cannot_be_explained_is_refused(client: Client) -> None:
     explain = client.routing.Explain
     failed = await failure(explain(routing_pb2.ExplainRequest(ip="999.1.1.1")))

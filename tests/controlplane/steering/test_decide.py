@@ -179,6 +179,12 @@ def test_nodes_of_one_place_share_its_clients() -> None:
     assert min(shares.values()) > 25
 
 
+def test_a_place_that_the_asker_gave_has_no_address_to_depend_on() -> None:
+    decision = decide(None, ClientLocation("", "0.0.0.0/0", "given", Location(35.0, 139.0)), view(), UP, 0.0)
+    assert (chosen(decision), decision.scope) == (["tokyo-1"], 0)
+    assert decision.reason.endswith("km from the given place")
+
+
 def test_a_place_without_a_city_or_country_is_named_by_its_network() -> None:
     client = ClientLocation("192.0.2.9", "192.0.2.0/24", "city", Location(48.9, 2.3))
     assert decide(None, client, view(), UP, 0).reason.endswith("km from 192.0.2.0/24")
