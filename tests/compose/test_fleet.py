@@ -164,6 +164,20 @@ async def test_all_of_etcd_may_be_gone_and_no_acknowledged_deploy_is_lost(tmp_pa
         assert (await fleet.fetch(client)).text == f"{deploys.acknowledged[-1][1]} from {region}"
 
 
+async def test_the_dashboard_shows_the_fleet_to_who_has_a_token() -> None:
+    async with httpx.AsyncClient(base_url=fleet.DASHBOARD, timeout=10) as http:
+        session = (await http.get("/api/session")).json()
+        headers = {"x-nearhop-csrf": session["csrf"]}
+        refused = await http.post("/api/session", json={"token": "nhp_0_0"}, headers=headers)
+        assert refused.status_code == 401, refused.text
+        hidden = (await http.get("/api/fleet")).text
+        assert not any(name in hidden for name in fleet.NODES), hidden
+        admitted = await http.post("/api/session", json={"token": fleet.token()}, headers=headers)
+        assert admitted.status_code == 200, admitted.text
+        shown = (await http.get("/api/fleet")).text
+        assert all(f'"{name}"' in shown for name in fleet.NODES), shown
+
+
 async def test_a_token_for_one_function_changes_no_other(tmp_path: Path) -> None:
     source = tmp_path / "other.js"
     source.write_text("export default { fetch() { return new Response('planted'); } };")
