@@ -11,7 +11,7 @@ from controlplane.cli import rpc
 from controlplane.cli.endpoint import Target
 from controlplane.cli.failure import Failure
 from deploy.joining import Newcomer, let_in
-from nearhop import spiffe, tls
+from nearhop import private, spiffe, tls
 from nearhop.errors import NearhopError
 from nearhop.spiffe import Part
 
@@ -26,6 +26,11 @@ def main() -> int:
     try:
         parts = [spiffe.parse_path(text) for text in arguments.part]
         asyncio.run(write(arguments.volumes, arguments.bootstrap, arguments.control_plane, parts))
+        for reader in arguments.reader:
+            private.write(
+                arguments.volumes / reader / tls.AUTHORITIES_FILE,
+                (arguments.bootstrap / tls.AUTHORITIES_FILE).read_bytes(),
+            )
     except (NearhopError, OSError) as error:
         print(f"tokens: {error}", file=sys.stderr)
         return 1
@@ -58,6 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--volumes", type=Path, required=True, help="a folder with the volume of each part, by its id")
     parser.add_argument("--bootstrap", type=Path, required=True, help="where ca.pem and admin.token are")
     parser.add_argument("--control-plane", action="append", required=True, metavar="HOST:PORT")
+    parser.add_argument(
+        "--reader",
+        action="append",
+        default=[],
+        metavar="VOLUME",
+        help="also gets the authority's certificate, and no token",
+    )
     parser.add_argument("part", nargs="+", help="node/REGION/ID or router/ID")
     return parser
 

@@ -32,8 +32,8 @@ def ask(role: str, config: dict[str, Any]) -> str:
     match role:
         case "controlplane":
             return _ask_grpc(reachable(config["listen"]), os.environ.get("NEARHOP_CA", ""))
-        case "router":
-            status, _ = _get(reachable(config["http_listen"]), "/healthz")
+        case "router" | "dashboard":
+            status, _ = _get(reachable(config["http_listen" if role == "router" else "listen"]), "/healthz")
             return "" if status == 200 else f"/healthz answers {status}"
         case "node":
             status, name = _get(reachable(config["listen"][0]), "/.nearhop/health")

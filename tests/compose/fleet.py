@@ -39,7 +39,8 @@ NODES = {
     "sydney-1": "127.78.4.11",
     "saopaulo-1": "127.78.5.11",
 }
-PARTS = (*ETCD, *CONTROL_PLANES, *ROUTERS, *NODES)
+PARTS = (*ETCD, *CONTROL_PLANES, *ROUTERS, "dashboard", *NODES)
+DASHBOARD = "http://127.78.0.1:7470"
 FUNCTION = "hello"
 NEARHOP = Path(sys.executable).with_name("nearhop")
 
@@ -154,6 +155,10 @@ async def log_in(folder: Path) -> None:
     made = await nearhop("token", "create", "ci", "--role", "deployer", "--function", FUNCTION)
     assert made.status == 0, made.stderr
     _credentials["deployer"] = Credentials(_credentials["admin"].ca, made.stdout.strip())
+
+
+def token(who: str = "admin") -> str:
+    return _credentials[who].token
 
 
 def channel(endpoint: str, who: str = "admin") -> grpc.aio.Channel:

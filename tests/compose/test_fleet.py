@@ -164,6 +164,20 @@ async def test_all_of_etcd_may_be_gone_and_no_acknowledged_deploy_is_lost(tmp_pa
         assert (await fleet.fetch(client)).text == f"{deploys.acknowledged[-1][1]} from {region}"
 
 
+async def test_the_dashboard_shows_the_fleet_to_who_has_a_token() -> None:
+    async with httpx.AsyncClient(base_url=fleet.DASHBOARD, timeout=10) as http:
+        session = (await http.get("/api/session")).json()
+        headers = {"x-nearhop-csrf": session["csrf"]}
+        refused = await http.post("/api/session", json={"token": "nhp_0_0"}, headers=headers)
+        assert refused.status_code == 401, refused.text
+        hidden = (await http.get("/api/fleet")).text
+        assert not any(name in hidden for name in fleet.NODES), hidden
+        admitted = await http.post("/api/session", json={"token": fleet.token()}, headers=headers)
+        assert admitted.status_code == 200, admitted.text
+        shown = (await http.get("/api/fleet")).text
+        assert all(f'"{name}"' in shown for name in fleet.NODES), shown
+
+
 async def test_a_token_for_one_function_changes_no_other(tmp_path: Path) -> None:
     source = tmp_path / "other.js"
     source.write_text("export default { fetch() { return new Response('planted'); } };")
@@ -226,11 +240,11 @@ async def test_a_bare_host_joins_with_a_token(tmp_path: Path) -> None:
         async with httpx.AsyncClient() as http:
             served = await eventually(lambda: _served(http, address, port), within=30)
         assert (served.node, served.region) == ("osaka-1", "osaka")
+        begin = time.monotonic()
         revoked = await fleet.nearhop("identity", "revoke", "node/osaka/osaka-1")
         assert revoked.status == 0, revoked.stderr
-        begin = time.monotonic()
         await eventually(lambda: _disconnected("osaka-1"), within=15)
-        fleet.figure(f"revoked node: its stream has ended {time.monotonic() - begin:.1f} s later")
+        fleet.figure(f"revoked node: its stream has ended {time.monotonic() - begin:.1f} s after the command began")
     finally:
         await children.stop(node, grace_s=15)
     assert (await fleet.nearhop("nodes", "delete", "osaka-1")).status == 0

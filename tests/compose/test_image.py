@@ -8,7 +8,7 @@ from tests.compose import fleet
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600), pytest.mark.usefixtures("compose_fleet")]
 
-OURS = (*fleet.CONTROL_PLANES, *fleet.ROUTERS, *fleet.NODES)
+OURS = (*fleet.CONTROL_PLANES, *fleet.ROUTERS, "dashboard", *fleet.NODES)
 NAMESPACES = "unshare --user --map-root-user --mount --net --pid --ipc --uts --fork sh -c"
 BUILD_A_ROOT = "mount -t tmpfs none /mnt && mkdir /mnt/old && hostname box && pivot_root /mnt /mnt/old && echo pivoted"
 REFUSED = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); print(libc.syscall({number}, 0, 0, 0, 0, 0), ctypes.get_errno())"
@@ -115,7 +115,7 @@ async def test_etcd_answers_nobody_without_a_certificate_of_its_own_authority() 
     assert "FutureTimeoutError" in ran.stderr
 
 
-@pytest.mark.parametrize("part", ["tokyo-1", "router-1"])
+@pytest.mark.parametrize("part", ["tokyo-1", "router-1", "dashboard"])
 async def test_a_part_has_its_own_secrets_and_nobody_elses(part: str) -> None:
     ran = await fleet.inside(part, "find", "/", "-xdev", "-name", "*.key", "-o", "-xdev", "-name", "admin.token")
     assert ran.stdout == ""

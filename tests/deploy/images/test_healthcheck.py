@@ -40,8 +40,9 @@ async def test_a_node_is_not_healthy_when_another_answers_in_its_place(ingress: 
     assert "tokyo-1" in await ask("node", id="tokyo-2", listen=[ingress])
 
 
-async def test_a_router_is_not_healthy_without_a_good_healthz(ingress: str) -> None:
+async def test_a_router_or_a_dashboard_is_not_healthy_without_a_good_healthz(ingress: str) -> None:
     assert "404" in await ask("router", http_listen=ingress)
+    assert "404" in await ask("dashboard", listen=ingress)
 
 
 async def test_a_control_plane_needs_an_authority_to_trust(monkeypatch: pytest.MonkeyPatch) -> None:
