@@ -92,7 +92,7 @@ def _summary(kind: EventKind, down: bool, members: Sequence[Change]) -> str:
 
 
 class Presences:
-    """Compares and tells; only one control plane should, since each knows its own routers' verdicts."""
+    """Compares and tells; only one control plane should, since another may see a router's verdict a moment later."""
 
     def __init__(
         self,
