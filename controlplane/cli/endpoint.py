@@ -99,4 +99,11 @@ def local(target: Target, state_dir: Path | None) -> dict[str, str | int] | None
     described = state.read(folder) if state.is_running(folder) else None
     if described is None or described.control_plane != target.address:
         return None
-    return {"pid": described.pid, "state_dir": str(folder), "logs": str(folder / "logs")}
+    return {
+        "pid": described.pid,
+        "state_dir": str(folder),
+        "logs": str(folder / "logs"),
+        "dashboard": described.dashboard,
+        "ca": described.ca,
+        "token_file": described.token_file,
+    }

@@ -7,16 +7,18 @@ import ssl
 from pathlib import Path
 
 from controlplane.cli.endpoint import Target
-from controlplane.cli.rpc import Connection
+from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
 from controlplane.identity import etcd_tls, seal
 from deploy import joining
 from deploy.joining import Newcomer
 from deploy.local.settings import HOST, ROUTER, Settings
 from nearhop import tls
 from nearhop.spiffe import Part, Role
+from nearhop.v1 import identity_pb2
 
 KEY_FILE = "key-encryption.key"
 ADMIN_FILE = "admin.token"  # which the control plane writes
+_DASHBOARD_TTL_S = 24 * 3600.0
 
 
 def prepare(settings: Settings) -> None:
@@ -42,6 +44,14 @@ def target(settings: Settings) -> Target:
 def token_file(settings: Settings, name: str) -> Path:
     """Return where the join token of the part *name* is."""
     return settings.keys / f"{name}.join"
+
+
+async def dashboard_token(connection: Connection) -> str:
+    """Return a token of its own for the person who opens the dashboard; the owner's never leaves its file."""
+    request = identity_pb2.CreateApiTokenRequest(
+        request_id=request_id(), name="dashboard", role=identity_pb2.API_ROLE_ADMIN, ttl_s=_DASHBOARD_TTL_S
+    )
+    return (await connection.tokens.CreateApiToken(request, timeout=TIMEOUT_S)).secret
 
 
 async def let_in(settings: Settings, connection: Connection) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from controlplane.identity import etcd_tls
 from deploy.local import identities, toml
 from deploy.local.settings import ROUTER, ZONE, NodeSettings, Settings
-from nearhop import engines
+from nearhop import engines, tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,17 @@ def router(settings: Settings, geoip: Path | None) -> Part:
     return Part(
         "router", _python("controlplane.router", config), f"dns {settings.router_dns}, http {settings.router_http}"
     )
+
+
+def dashboard(settings: Settings) -> Part:
+    """Return the dashboard, its configuration written."""
+    values: dict[str, toml.Value] = {
+        "listen": settings.dashboard,
+        "control_planes": [settings.control_plane],
+        "authorities": str(settings.keys / tls.AUTHORITIES_FILE),
+    }
+    config = _write(settings, "dashboard", values)
+    return Part("dashboard", _python("controlplane.dashboard", config), f"http://{settings.dashboard}")
 
 
 def node(settings: Settings, node: NodeSettings, geoip: Path | None) -> Part:

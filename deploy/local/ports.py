@@ -32,6 +32,7 @@ def wanted(settings: Settings) -> Iterator[Listener]:
         ("etcd", settings.etcd_peer),
         ("the router's DNS", settings.router_dns),
         ("the router's HTTP", settings.router_http),
+        ("the dashboard", settings.dashboard),
         *((f"node {node.id}", settings.ingress(node)) for node in settings.nodes),
     ):
         address, port = endpoint.rsplit(":", 1)

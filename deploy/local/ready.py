@@ -88,8 +88,8 @@ def control_plane(endpoint: str, ca: Path) -> Check:
     return check
 
 
-def router(endpoint: str) -> Check:
-    """Return the check of a router, by its health page."""
+def healthz(endpoint: str) -> Check:
+    """Return the check of a router or a dashboard, by its health page."""
 
     async def check() -> str | None:
         try:

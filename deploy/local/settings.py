@@ -87,6 +87,11 @@ class Settings:
         """The ingress port, the same on every node."""
         return self.base_port + _NODE
 
+    @property
+    def dashboard(self) -> str:
+        """Where the dashboard listens."""
+        return f"{HOST}:{self.base_port + 70}"
+
     def ingress(self, node: NodeSettings) -> str:
         """Return where *node*'s ingress listens."""
         return f"{node.address}:{self.node_port}"

@@ -35,6 +35,7 @@ class Description:
     zone: str
     ca: str
     token_file: str
+    dashboard: str
 
 
 def folder(chosen: Path | None) -> Path:

@@ -53,6 +53,7 @@ def _say_running(settings: Settings) -> None:
     if described is not None:
         show.say(f"  control plane  {described.control_plane}")
         show.say(f"  router         dns {described.router_dns}, http {described.router_http}")
+        show.say(f"  dashboard      {described.dashboard}")
         show.say("`nearhop status` shows it, `nearhop down` stops it.")
 
 
@@ -71,6 +72,7 @@ class _Cluster:
         self._release = release
         self._log_dir = settings.state_dir / "logs"
         self._stop_order: list[list[Supervised]] = []
+        self._login = ""
 
     async def run(self) -> int:
         """Bring the cluster up, keep it until the stop, end it; return the exit status."""
@@ -150,13 +152,17 @@ class _Cluster:
             await identities.let_in(settings, connection)
             nodes = self._start(supervisor, [parts.node(settings, node, path) for node in settings.nodes])
             router = self._start(supervisor, [parts.router(settings, path)])
+            dashboard = self._start(supervisor, [parts.dashboard(settings)])
             async with asyncio.TaskGroup() as group:
-                tasks.spawn(group, self._wait(router[0], ready.router(settings.router_http)), name="router ready")
+                tasks.spawn(group, self._wait(router[0], ready.healthz(settings.router_http)), name="router ready")
+                check = ready.healthz(settings.dashboard)
+                tasks.spawn(group, self._wait(dashboard[0], check), name="dashboard ready")
                 for one, node in zip(nodes, settings.nodes, strict=True):
                     check = ready.node(node.id, settings.ingress(node), connection)
                     tasks.spawn(group, self._wait(one, check), name=f"{node.id} ready")
             hostname = await sample.deploy(connection)
             self._describe()
+            self._login = await identities.dashboard_token(connection)
             good = await self._tour(connection, hostname, database)
         return _Ready(good)
 
@@ -189,6 +195,7 @@ class _Cluster:
                 zone=ZONE,
                 ca=str(settings.keys / tls.AUTHORITIES_FILE),
                 token_file=str(settings.keys / identities.ADMIN_FILE),
+                dashboard=f"http://{settings.dashboard}/",
             ),
         )
 
@@ -231,6 +238,7 @@ class _Cluster:
         show.say(f"  function       http://{hostname}:{settings.node_port}/")
         show.say(f"  control plane  {settings.control_plane} (gRPC)")
         show.say(f"  router         dns {settings.router_dns}, http {settings.router_http}")
+        show.say(f"  dashboard      http://{settings.dashboard}/map#token={self._login}")
         show.say(f"  logs           {self._log_dir}")
         show.say()
         show.say(f"  dig @{host} -p {port} {hostname}{subnet} +short")

@@ -23,9 +23,12 @@ def status(as_json: options.Json = False, at: options.Endpoint = None, state_dir
     value = asyncio.run(work())
     local = endpoint.local(target, state_dir)
     value["local"] = local
+    if local is not None:
+        value["dashboard"] = local["dashboard"]
     if as_json:
         show.emit(value)
         return
     print_status(value)
     if local is not None:
+        show.say(f"dashboard      {local['dashboard']}")
         show.say(f"local cluster  pid {local['pid']}, state in {local['state_dir']}, logs in {local['logs']}")

@@ -27,7 +27,14 @@ def local(tmp_path: Path) -> Iterator[Path]:
     token = folder / "admin.token"
     token.write_text("nhp_local\n")
     described = state.Description(
-        os.getpid(), "127.0.0.1:7400", "127.0.0.1:7453", "127.0.0.1:7454", "nearhop.test", "/ca.pem", str(token)
+        os.getpid(),
+        "127.0.0.1:7400",
+        "127.0.0.1:7453",
+        "127.0.0.1:7454",
+        "nearhop.test",
+        "/ca.pem",
+        str(token),
+        "http://127.0.0.1:7470/",
     )
     state.write(folder, described)
     yield folder

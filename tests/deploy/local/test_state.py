@@ -78,7 +78,14 @@ def test_purge_removes_the_folder_completely(tmp_path: Path) -> None:
 
 def test_the_description_is_there_only_while_it_is_true(tmp_path: Path) -> None:
     described = state.Description(
-        1, "127.0.0.1:7400", "127.0.0.1:7453", "127.0.0.1:7454", "nearhop.test", "/ca", "/token"
+        1,
+        "127.0.0.1:7400",
+        "127.0.0.1:7453",
+        "127.0.0.1:7454",
+        "nearhop.test",
+        "/ca",
+        "/token",
+        "http://127.0.0.1:7470/",
     )
     assert state.read(tmp_path) is None
     state.write(tmp_path, described)
