@@ -1,15 +1,16 @@
-"""Authentication and authorization of every call, before any method sees it, and of every message in which a part could speak about another.
+"""Authentication and authorization of every call before a byte of it is parsed, and of every message in which a part could speak about another.
 
 A caller on the fleet's address is told by its certificate, one on the API's by its token. What they may do is decided by identity.policy.
 """
 
 import inspect
-from collections import Counter
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from typing import Any, cast
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from controlplane.api.errors import Denied, Unauthenticated
 from controlplane.identity import ca, policy
@@ -18,23 +19,26 @@ from controlplane.identity.policy import Decision, Verdict
 from controlplane.identity.principal import Anonymous, ApiCaller, PartCaller, Principal
 from controlplane.identity.streams import Streams
 from nearhop import log
-from nearhop.errors import InvalidInput
+from nearhop.errors import InvalidInput, Violation
 
 _log = log.get(__name__)
 
 _BEARER = "bearer "
 _TLS_VERSION = b"TLSv1.3"
 _CALLER = "nearhop_caller"
+_TELL_AGAIN_S = 60.0
+_TOLD_MAX = 100
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Lets through what the policy allows. *refused* counts by method and verdict."""
+    """Lets through what the policy allows."""
 
     def __init__(self, directory: Directory, streams: Streams, trust_domain: str) -> None:
         self._directory = directory
         self._streams = streams
+        self._told: set[tuple[str, str, str]] = set()
+        self._forget_at = 0.0
         self._certified = lru_cache(maxsize=4096)(lambda pem: ca.caller(pem, trust_domain))
-        self.refused: Counter[tuple[str, str]] = Counter()
 
     async def intercept_service(
         self,
@@ -53,19 +57,19 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         async def call(request: Any, context: Any) -> Any:
             caller = await self._admitted(method, context)
             with self._streams.entered(caller):
-                return await behavior(*self._screened(caller, method, request, context))
+                return await behavior(*self._screened(caller, method, handler, request, context))
 
         async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
             caller = await self._admitted(method, context)
             with self._streams.entered(caller):
-                async for answer in behavior(*self._screened(caller, method, request, context)):
+                async for answer in behavior(*self._screened(caller, method, handler, request, context)):
                     yield answer
 
         wrapped = stream if inspect.isasyncgenfunction(behavior) else call
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         return cast(
             "grpc.RpcMethodHandler[Any, Any]",
-            make(wrapped, handler.request_deserializer, handler.response_serializer),
+            make(wrapped, None, handler.response_serializer),
         )
 
     async def _admitted(self, method: str, context: Any) -> Principal:
@@ -94,23 +98,35 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         reason = self._directory.refusal(caller)
         return Anonymous(reason) if reason else caller
 
-    def _screened(self, caller: Principal, method: str, request: Any, context: Any) -> tuple[Any, Any]:
+    def _screened(self, caller: Principal, method: str, handler: Any, request: Any, context: Any) -> tuple[Any, Any]:
         """Return the method's arguments, so that it never sees a message which the caller may not send."""
 
-        def check(message: Any) -> Any:
+        def check(raw: bytes) -> Any:
+            try:
+                message = handler.request_deserializer(raw)
+            except DecodeError as error:
+                raise InvalidInput([Violation("message", f"cannot be read: {error}")]) from error
             self._enforce(policy.may_say(caller, method, message), caller, method)
             return message
 
-        if hasattr(request, "__aiter__"):
-            return _checked(request, check), _Context(context, caller, check)
-        return check(request), _Context(context, caller, check)
+        checked = _checked(request, check) if handler.request_streaming else check(request)
+        return checked, _Context(context, caller, check)
 
     def _enforce(self, decision: Decision, caller: Principal, method: str) -> None:
         if decision.verdict is Verdict.ALLOWED:
             return
-        self.refused[method, decision.verdict.value] += 1
-        _log.warning("call refused", caller=str(caller), method=method, reason=decision.reason)
+        self._tell(str(caller), method, decision.reason)
         raise _refusal(decision)
+
+    def _tell(self, caller: str, method: str, reason: str) -> None:
+        # Each once in a while: strangers must not fill the log.
+        now = time.monotonic()
+        if now >= self._forget_at:
+            self._told.clear()
+            self._forget_at = now + _TELL_AGAIN_S
+        if len(self._told) < _TOLD_MAX and (caller, method, reason) not in self._told:
+            self._told.add((caller, method, reason))
+            _log.warning("call refused", caller=caller, method=method, reason=reason)
 
 
 def caller_of(context: Any) -> Principal:

@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, cast
 
@@ -126,10 +127,11 @@ def to_status(error: Exception) -> status_pb2.Status | None:
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Wraps all methods so that whatever they raise ends the call with a status."""
+    """Wraps all methods so that whatever they raise ends the call with a status. *refused* counts by method and status code."""
 
     def __init__(self) -> None:
         self.internal_errors = 0
+        self.refused: Counter[tuple[str, str]] = Counter()
 
     async def intercept_service(
         self,
@@ -172,7 +174,9 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
             status = to_status(cause)
             if status is None and context.done():
                 return  # the client has gone, and writing to it failed
-            await _abort(context, status or self._internal(method, cause))
+            status = status or self._internal(method, cause)
+            self.refused[method, code_pb2.Code.Name(status.code)] += 1
+            await _abort(context, status)
 
     def _internal(self, method: str, error: Exception) -> status_pb2.Status:
         self.internal_errors += 1

@@ -53,6 +53,11 @@ app.add_typer(identities.app, name="identity")
 for role in (roles.controlplane, roles.router):
     app.command(rich_help_panel="One part of a cluster")(role)
 app.add_typer(roles.node, name="node", rich_help_panel="One part of a cluster")
+app.command(
+    rich_help_panel="One part of a cluster",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(roles.setup)
 
 
 def main() -> None:

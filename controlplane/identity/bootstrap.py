@@ -13,7 +13,7 @@ from controlplane.identity.api_tokens import ApiTokens
 from controlplane.identity.directory import Directory
 from controlplane.identity.joining import Joining
 from controlplane.identity.principal import ApiCaller, ApiRole
-from nearhop import log, tls
+from nearhop import log, private, tls
 from nearhop.spiffe import Part
 
 ADMIN_FILE = "admin.token"
@@ -33,16 +33,14 @@ async def write(
 ) -> None:
     """Write the files to *folder*, readable by their owner alone. Raises StoreError, OSError."""
     admin = folder / ADMIN_FILE
-    await asyncio.to_thread(_keep, folder / tls.AUTHORITIES_FILE, authority.pem)
+    await asyncio.to_thread(private.write, folder / tls.AUTHORITIES_FILE, authority.pem)
     if not await _is_admin(directory, admin):
         _, secret = await api_tokens.create(secrets.token_hex(16), "bootstrap", ApiRole.ADMIN)
-        await asyncio.to_thread(_keep, admin, secret.encode() + b"\n")
+        await asyncio.to_thread(private.write, admin, secret.encode() + b"\n")
         _log.info("the first admin token was written", path=str(admin))
-    joined = {record.part for record in await joining.list_parts() if not record.revoked}
-    for part in parts:
-        if part not in joined:
-            _, secret = await joining.create_token(secrets.token_hex(16), part)
-            await asyncio.to_thread(_keep, folder / f"{part.id}{JOIN_SUFFIX}", secret.encode() + b"\n")
+    for part in await joining.absent(parts):
+        _, secret = await joining.create_token(secrets.token_hex(16), part)
+        await asyncio.to_thread(private.write, folder / f"{part.id}{JOIN_SUFFIX}", secret.encode() + b"\n")
 
 
 async def _is_admin(directory: Directory, path: Path) -> bool:
@@ -52,8 +50,3 @@ async def _is_admin(directory: Directory, path: Path) -> bool:
     except (FileNotFoundError, ValueError):
         return False
     return isinstance(caller, ApiCaller) and caller.role is ApiRole.ADMIN
-
-
-def _keep(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    tls.write_private(path, data)

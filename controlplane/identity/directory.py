@@ -33,6 +33,7 @@ _log = log.get(__name__)
 RELIST_S = 5.0  # a watch that went silent must not keep a revocation from its 10 seconds
 _RETRY_S = 1.0
 _USED_STEP_S = 60.0  # last_used_at is told to the minute
+_ASKING = 8  # unknown tokens at a time: whoever guesses must not crowd the store
 
 
 class Directory:
@@ -43,6 +44,7 @@ class Directory:
         self._clock = clock
         self._values: dict[str, PartRecord | ApiTokenRecord] = {}
         self._used: dict[str, float] = {}
+        self._asking = asyncio.Semaphore(_ASKING)
         self.changed = asyncio.Event()
 
     async def authenticate(self, text: str) -> Principal:
@@ -135,7 +137,8 @@ class Directory:
     async def _fetch(self, token_id: str) -> ApiTokenRecord | None:
         # Made a moment ago through another control plane, perhaps.
         key = token_key(token_id)
-        item = await self._store.get(key)
+        async with self._asking:
+            item = await self._store.get(key)
         value = self._read(key, item.value) if item else None
         if not isinstance(value, ApiTokenRecord):
             return None

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from controlplane.identity import ca
-from nearhop import tls
+from nearhop import private
 
 AUTHORITY = "etcd-ca.pem"
 MEMBER = "etcd-member"  # .pem and .key: a member towards clients and other members
@@ -28,12 +28,11 @@ def write(folder: Path, names: Sequence[str], *, life: timedelta = LIFE) -> None
     """Write a new set to *folder*; *names* are the hosts and addresses of all members."""
     now = datetime.now(UTC)
     authority = ca.create("etcd.nearhop.internal", now, name="Nearhop etcd", life=life)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     # etcd's own gateway speaks to etcd as a client, with the member's certificate.
     both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     _write(folder, MEMBER, authority, both, [SERVER_NAME, *names], now=now, life=life)
     _write(folder, CLIENT, authority, [ExtendedKeyUsageOID.CLIENT_AUTH], [], now=now, life=life)
-    tls.write_private(folder / AUTHORITY, authority.pem)
+    private.write(folder / AUTHORITY, authority.pem)
 
 
 def _write(
@@ -54,5 +53,5 @@ def _write(
         alternatives = [ca.general_name(host) for host in dict.fromkeys(hosts)]
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
     certificate = builder.sign(authority.key, hashes.SHA256())
-    tls.write_private(folder / f"{name}.key", ca.key_pem(key))
-    tls.write_private(folder / f"{name}.pem", certificate.public_bytes(Encoding.PEM))
+    private.write(folder / f"{name}.key", ca.key_pem(key))
+    private.write(folder / f"{name}.pem", certificate.public_bytes(Encoding.PEM))

@@ -6,7 +6,7 @@ without a list of serial numbers and without trust in anybody's clock.
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -167,6 +167,12 @@ class Joining:
         return sorted(
             (decode(PartRecord, item.value) for item in (await self._store.list(PARTS)).items), key=lambda it: it.part
         )
+
+    async def absent(self, parts: Sequence[Part]) -> list[Part]:
+        """Return those of *parts* that have no certificate which holds."""
+        now = self._clock()
+        present = {it.part for it in await self.list_parts() if not it.revoked and it.not_after > now}
+        return [part for part in parts if part not in present]
 
     async def _admit(
         self,

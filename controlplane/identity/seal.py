@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from nearhop import tls
+from nearhop import private
 from nearhop.errors import InvalidInput, NearhopError, Violation
 
 _NONCE_BYTES = 12  # SP 800-38D 5.2.1.1: 96 bits
@@ -40,7 +40,7 @@ class Seal:
 
 def write_key(path: Path) -> None:
     """Write a new key-encryption key: 64 hexadecimal digits."""
-    tls.write_private(path, os.urandom(_KEY_BYTES).hex().encode() + b"\n")
+    private.write(path, os.urandom(_KEY_BYTES).hex().encode() + b"\n")
 
 
 def read_key(path: Path) -> Seal:

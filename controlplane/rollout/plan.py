@@ -42,14 +42,14 @@ def plan(
         return Decision(deployment.phase, deployment.reason, deployment.nodes)
     progress = tuple(_progress(node, deployment.generation, revision) for node in nodes)
     refused = [node for node in progress if node.progress is Progress.REFUSED]
-    pending = [node.node for node in progress if node.progress is Progress.PENDING]
+    pending = [node for node in progress if node.progress is Progress.PENDING]
     active = sum(node.progress is Progress.ACTIVE for node in progress)
     deadline = deployment.created_at + deadline_s
     if refused:
         return Decision(Phase.FAILED, _refusal(refused), progress)
     if active and not pending:
         return Decision(Phase.COMPLETE, f"{_nodes(active)} {_serve(active)} {describe(deployment.shares)}", progress)
-    waiting = f"waiting for {_names(pending)}" if pending else "no node is connected"
+    waiting = f"waiting for {_waiting(pending)}" if pending else "no node is connected"
     if now >= deadline:
         return Decision(Phase.FAILED, f"out of time after {deadline_s:g} s: {waiting}", progress)
     served = f"{active} of {active + len(pending)} nodes serve {describe(deployment.shares)}; " if pending else ""
@@ -78,8 +78,9 @@ def _progress(node: PlacedNode, generation: int, revision: int) -> NodeProgress:
         return NodeProgress(node.id, node.region, Progress.PENDING)
     if status.state is PlacementState.REFUSED:
         return NodeProgress(node.id, node.region, Progress.REFUSED, status.error[:_ERROR_CHARACTERS])
-    active = status.state is PlacementState.ACTIVE
-    return NodeProgress(node.id, node.region, Progress.ACTIVE if active else Progress.PENDING)
+    if status.state is PlacementState.ACTIVE:
+        return NodeProgress(node.id, node.region, Progress.ACTIVE)
+    return NodeProgress(node.id, node.region, Progress.PENDING, status.error[:_ERROR_CHARACTERS])
 
 
 def _refusal(refused: Sequence[NodeProgress]) -> str:
@@ -87,9 +88,12 @@ def _refusal(refused: Sequence[NodeProgress]) -> str:
     return f"node {refused[0].node} refused it{others}: {refused[0].error or 'it gave no reason'}"
 
 
-def _names(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _waiting(pending: Sequence[NodeProgress]) -> str:
+    # Who has an obstacle to tell of comes first, so that it is among those that are named.
+    told = sorted(pending, key=lambda node: not node.error)[:_NAMED]
+    more = len(pending) - _NAMED
+    names = ", ".join(f"{node.node} ({node.error})" if node.error else node.node for node in told)
+    return names + (f" and {more} more" if more > 0 else "")
 
 
 def _nodes(count: int) -> str:

@@ -12,7 +12,7 @@ from controlplane.cli.endpoint import Target
 from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
 from controlplane.identity import etcd_tls, seal
 from deploy.local.settings import HOST, ROUTER, Settings
-from nearhop import tls
+from nearhop import private, tls
 from nearhop.enroll import ROLES
 from nearhop.spiffe import Part, Role
 from nearhop.v1 import identity_pb2
@@ -24,7 +24,6 @@ ADMIN_FILE = "admin.token"  # which the control plane writes
 def prepare(settings: Settings) -> None:
     """Make what must be there before etcd starts."""
     if not (settings.keys / KEY_FILE).exists():
-        settings.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         seal.write_key(settings.keys / KEY_FILE)
     etcd_tls.write(settings.keys, [HOST])
 
@@ -62,7 +61,7 @@ async def let_in(settings: Settings, connection: Connection) -> None:
             replace=True,
         )
         made = await connection.tokens.CreateJoinToken(request, timeout=TIMEOUT_S)
-        tls.write_private(token_file(settings, part.id), made.secret.encode())
+        private.write(token_file(settings, part.id), made.secret.encode())
 
 
 def _has_joined(folder: Path, authorities: bytes) -> bool:

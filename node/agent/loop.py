@@ -46,6 +46,8 @@ class Agent:
         self._good: dict[str, Good] = {}
         self._refusals: dict[str, Refusal] = {}
         self._held: dict[SandboxSpec, float] = {}
+        self._switch_error = ""
+        self._backlog = spool.Backlog()
         self._fetching: dict[str, float] = {}
         self._fetch_failures: dict[str, FetchFailure] = {}
         self._reported: tuple[PlacementStatus, ...] = ()
@@ -103,11 +105,8 @@ class Agent:
         if message.revision < self._snapshot.revision:
             _logger.warning("an older snapshot was ignored", revision=message.revision, have=self._snapshot.revision)
             return
-        try:
-            await asyncio.to_thread(spool.write, self._snapshot_path, message.SerializeToString())
-        except OSError as error:
-            # It is applied all the same: what is lost is only the memory of it, should the agent start without a control plane.
-            _logger.error("the snapshot cannot be spooled", revision=message.revision, error=str(error))  # noqa: TRY400
+        # It is applied even when it cannot be spooled: what is lost until it can is only the memory of it, should the agent start anew.
+        await self._backlog.write(self._snapshot_path, message.SerializeToString())
         self._snapshot = codec.snapshot(message)
         self._forget_what_is_not_wanted()
         self._wake.set()
@@ -168,6 +167,7 @@ class Agent:
         while True:
             self._wake.clear()
             try:
+                await self._backlog.retry()
                 await self._converge()
             except Exception:
                 _logger.exception("reconciling failed; it is tried again")
@@ -232,8 +232,10 @@ class Agent:
         try:
             await self._ingress.set_routes(routes)
         except (IngressError, OSError) as error:
+            self._switch_error = f"the ingress cannot be switched: {getattr(error, 'strerror', None) or error}"
             _logger.warning("the ingress did not switch; it is tried again", error=str(error))
             return False
+        self._switch_error = ""
         for host in sorted(routes.keys() | self._routes.keys()):
             if (new := routes.get(host)) != (old := self._routes.get(host)):
                 _logger.info("route switched", host=host, to=_show(new), before=_show(old))
@@ -242,10 +244,7 @@ class Agent:
 
     async def _remember(self, good: dict[str, Good]) -> bool:
         body = json.dumps(codec.good_to_json(good)).encode()
-        try:
-            await asyncio.to_thread(spool.write, self._good_path, body)
-        except OSError as error:
-            _logger.warning("what serves well cannot be spooled", error=str(error))
+        await self._backlog.write(self._good_path, body)
         self._good = good
         return True
 
@@ -260,6 +259,7 @@ class Agent:
             good=self._good,
             refusals=self._refusals,
             held=self._held,
+            switch_error=self._switch_error,
         )
 
     def _expire_fetches(self) -> None:

@@ -3,12 +3,14 @@
 import fcntl
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import IO
 
 from nearhop.errors import NearhopError
 
 _SOCKET_PATH_MAX = 100  # sun_path holds 108 bytes with the final NUL (unix(7)); some are left for the file's name
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")  # what neither HAProxy's configuration nor Deno's flags give a meaning to
 _LONGEST_NAME = "/haproxy.sock.12345.tmp"  # HAProxy binds a temporary name and renames it
 
 
@@ -17,9 +19,9 @@ class StateError(NearhopError):
 
 
 def run_dir(state_dir: Path) -> Path:
-    """Return the directory for sockets: in *state_dir* where its path is short enough, else one in /tmp that only this user can use."""
+    """Return the directory for sockets: in *state_dir* where its path is short and plain, else one in /tmp that only this user can use."""
     inside = state_dir.resolve() / "run"
-    if len(os.fsencode(inside)) + len(_LONGEST_NAME) < _SOCKET_PATH_MAX:
+    if _PLAIN.fullmatch(str(inside)) and len(os.fsencode(inside)) + len(_LONGEST_NAME) < _SOCKET_PATH_MAX:
         return _own(inside)
     name = hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:12]
     return _own(Path(f"/tmp/nearhop-{os.getuid()}-{name}"))  # noqa: S108  # ownership and mode are verified

@@ -1,5 +1,6 @@
 """Files that must survive any end of the process: written whole (write, fsync, rename), read only when their checksum holds."""
 
+import asyncio
 import hashlib
 import os
 import time
@@ -34,6 +35,34 @@ def replace(path: Path, content: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+class Backlog:
+    """What is to be written, until it is: a full disk only delays it."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Path, bytes] = {}
+        self._lock = asyncio.Lock()  # so that an older body never lands on a newer one
+
+    async def write(self, path: Path, body: bytes) -> None:
+        """Replace *path* by *body* now, or at a retry()."""
+        self._waiting[path] = body
+        await self.retry(first=path)
+
+    async def retry(self, *, first: Path | None = None) -> None:
+        """Write whatever waits; what cannot be written yet goes on waiting."""
+        if not self._waiting:
+            return
+        async with self._lock:
+            for path, body in list(self._waiting.items()):
+                try:
+                    await asyncio.to_thread(write, path, body)
+                except OSError as error:
+                    tell = _logger.error if path == first else _logger.debug
+                    tell("a file cannot be spooled; it is tried again", path=str(path), error=str(error))
+                    continue
+                if self._waiting.get(path) is body:
+                    del self._waiting[path]
 
 
 def read(path: Path) -> bytes | None:

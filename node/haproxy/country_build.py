@@ -16,6 +16,8 @@ import maxminddb
 import numpy as np
 import numpy.typing as npt
 
+from node.haproxy import country_records
+
 _Nodes = npt.NDArray[np.uint32]
 _Prefixes = npt.NDArray[np.uint64]
 _Codes = npt.NDArray[np.int32]
@@ -24,6 +26,7 @@ _V6_DEPTH = 64  # networks longer than /64 belong to one site; they keep no coun
 _V6_LONGEST = 40  # memory is finite: what is longer gets a country of its /40
 _CANDIDATES = 4  # countries that are kept for a network whose parts differ
 _UNKNOWN = 0  # the code of addresses without a country
+_SEPARATOR = 16  # bytes between the tree and the data; a record's number counts them
 _V6_GLOBAL_DEPTH = 3  # 2000::/3, the only global unicast space (RFC 4291 section 2.4)
 
 
@@ -45,7 +48,13 @@ class Tree:
         self.size = metadata.record_size
         self.version = metadata.ip_version
         raw = np.memmap(path, dtype=np.uint8, mode="r")
-        self._rows = raw[: self.nodes * self.size // 4].reshape(self.nodes, self.size // 4)
+        tree = self.nodes * self.size // 4
+        self._rows = np.asarray(raw[:tree]).reshape(self.nodes, self.size // 4)
+        self.data = country_records.padded(np.asarray(raw[tree + _SEPARATOR :]))
+
+    def offsets(self, records: _Nodes) -> npt.NDArray[np.int64]:
+        """Return where *records* lie in *data*."""
+        return records.astype(np.int64) - self.nodes - _SEPARATOR
 
     def children(self, nodes: _Nodes) -> tuple[_Nodes, _Nodes]:
         rows = self._rows[nodes].astype(np.uint32)
@@ -74,8 +83,8 @@ class Tree:
             depth += 1
             left, right = self.children(nodes)
             bit = np.uint64(1 << (width - depth))
-            records = np.concatenate([left, right])
-            prefixes = np.concatenate([prefixes, prefixes | bit])
+            records = np.stack([left, right], axis=1).reshape(-1)
+            prefixes = np.stack([prefixes, prefixes | bit], axis=1).reshape(-1)
             found = records > self.nodes
             yield Leaves(depth, prefixes[found], records[found])
             inner = (records < self.nodes) & (records != skip)
@@ -94,16 +103,16 @@ def lines(path: Path) -> Iterator[str]:
     with maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT) as reader:
         tree = Tree(path, reader)
         v4 = tree.descend("0" * 96) if tree.version == 6 else 0
-        yield from _family(reader, list(tree.walk(v4, 0, 0, width=32, skip=-1)) if v4 < tree.nodes else [], 32)
+        yield from _family(reader, tree, list(tree.walk(v4, 0, 0, width=32, skip=-1)) if v4 < tree.nodes else [], 32)
         if tree.version == 6:
             top = tree.descend("001")
             # 6to4 and Teredo networks lead back into the IPv4 tree: they are skipped.
             walked = tree.walk(top, _V6_GLOBAL_DEPTH, 1 << 61, width=_V6_DEPTH, skip=v4) if top < tree.nodes else ()
-            yield from _family(reader, list(walked), _V6_DEPTH)
+            yield from _family(reader, tree, list(walked), _V6_DEPTH)
 
 
-def _family(reader: maxminddb.Reader, levels: list[Leaves], width: int) -> Iterator[str]:
-    names, coded = _codes(reader, levels, width)
+def _family(reader: maxminddb.Reader, tree: Tree, levels: list[Leaves], width: int) -> Iterator[str]:
+    names, coded = _codes(reader, tree, levels, width)
     longest = _V6_LONGEST if width == _V6_DEPTH else width
     for depth, prefixes, codes in _spread(_gather(list(_merged(coded, width)), width), longest, width):
         for prefix, code in zip(prefixes.tolist(), codes.tolist(), strict=True):
@@ -111,27 +120,31 @@ def _family(reader: maxminddb.Reader, levels: list[Leaves], width: int) -> Itera
 
 
 def _codes(
-    reader: maxminddb.Reader, levels: list[Leaves], width: int
+    reader: maxminddb.Reader, tree: Tree, levels: list[Leaves], width: int
 ) -> tuple[list[str], list[tuple[int, _Prefixes, _Codes]]]:
-    # Each distinct record is decoded once, by an address that leads to it.
+    # Each distinct country is decoded once, by an address that leads to it.
     if not levels:
         return ["XX"], []
-    records = np.concatenate([level.records for level in levels])
-    prefixes = np.concatenate([level.prefixes for level in levels])
-    distinct, first, inverse = np.unique(records, return_index=True, return_inverse=True)
+    used = np.zeros(len(tree.data), dtype=bool)
+    for level in levels:
+        used[tree.offsets(level.records)] = True
+    records = np.flatnonzero(used)
+    countries, inverse = np.unique(country_records.country_offsets(tree.data, records), return_inverse=True)
+    ranks = np.zeros(len(tree.data), dtype=np.int32)  # of each record's country among *countries*
+    ranks[records] = inverse
+    ranked = [(level.depth, level.prefixes, ranks[tree.offsets(level.records)]) for level in levels]
+    leads = np.zeros(len(countries), dtype=np.uint64)
+    for _, prefixes, found in ranked:
+        leads[found] = prefixes
     names, numbers = ["XX"], {"": _UNKNOWN}
-    table = np.zeros(len(distinct), dtype=np.int32)
-    for index, prefix in enumerate(prefixes[first].tolist()):
+    table = np.zeros(len(countries), dtype=np.int32)
+    for rank, prefix in enumerate(leads.tolist()):
         name = _country(reader.get(_address(prefix, width)))
         if name not in numbers:
             numbers[name] = len(names)
             names.append(name)
-        table[index] = numbers[name]
-    codes = table[inverse]
-    ends = np.cumsum([len(level.records) for level in levels])[:-1]
-    return names, [
-        (level.depth, level.prefixes, part) for level, part in zip(levels, np.split(codes, ends), strict=True)
-    ]
+        table[rank] = numbers[name]
+    return names, [(depth, prefixes, table[found]) for depth, prefixes, found in ranked]
 
 
 def _merged(levels: list[tuple[int, _Prefixes, _Codes]], width: int) -> Iterator[tuple[int, _Prefixes, _Codes]]:
@@ -140,7 +153,7 @@ def _merged(levels: list[tuple[int, _Prefixes, _Codes]], width: int) -> Iterator
     nothing = (np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int32))
     for depth in range(width, 0, -1):
         prefixes, codes = pending.get(depth, nothing)
-        order = np.argsort(prefixes)
+        order = np.argsort(prefixes, kind="stable")  # sorted runs, which it joins
         prefixes, codes = prefixes[order], codes[order]
         bit = np.uint64(1 << (width - depth))
         joins = np.zeros(len(prefixes), dtype=bool)  # at the left sibling of each pair that joins
@@ -190,10 +203,14 @@ def _sets(codes: _Codes) -> npt.NDArray[np.int32]:
 
 def _paired(prefixes: _Prefixes, candidates: npt.NDArray[np.int32], bit: np.uint64) -> _Level:
     # Every network gets its sibling; one that the database does not have is unknown.
-    missing = np.setdiff1d(prefixes ^ bit, prefixes)
+    order = np.argsort(prefixes, kind="stable")
+    prefixes, candidates = prefixes[order], candidates[order]
+    pairs = np.zeros(len(prefixes) + 1, dtype=bool)  # at i: the networks i - 1 and i are siblings
+    pairs[1:-1] = (prefixes[:-1] | bit) == prefixes[1:]
+    missing = prefixes[~(pairs[:-1] | pairs[1:])] ^ bit
     prefixes = np.concatenate([prefixes, missing])
     candidates = np.concatenate([candidates, _sets(np.full(len(missing), _UNKNOWN, dtype=np.int32))])
-    order = np.argsort(prefixes)
+    order = np.argsort(prefixes, kind="stable")
     return _Level(prefixes[order], candidates[order])
 
 

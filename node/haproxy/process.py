@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
+from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,7 +18,11 @@ from node.plan.records import Route
 _READY_WITHIN_S = 5.0
 _RESTART_DELAY_S = 0.1
 _RESTART_DELAY_MAX_S = 1.0
+_WORDS = 5  # of HAProxy's last complaints that an error quotes
+_WORD_CHARACTERS = 500
+_WORD = re.compile(r"\[(\w+)\] +\(\d+\) : (.*)")
 _logger = log.get(__name__)
+_LOG = {"ALERT": _logger.error, "WARNING": _logger.warning}
 
 
 class AddressInUse(IngressError):
@@ -57,6 +63,7 @@ class Ingress:
         try:
             while not self._stopping.is_set():
                 if self._process is not None:
+                    await self._listen(self._process)
                     status = await self._process.wait()
                     if self._stopping.is_set():
                         return
@@ -93,7 +100,7 @@ class Ingress:
             text = render.hosts_map(routes)
             _write(self.paths.hosts, text)
             if self.ready:
-                await self._runtime.replace_map(self.paths.hosts, text)
+                await self._runtime.replace_map(render.HOSTS, text)
 
     async def set_reason(self, slot: int, reason: str | None) -> None:
         """Say on the slot's error pages why its sandbox ended; None forgets it. Raises IngressError."""
@@ -106,9 +113,9 @@ class Ingress:
             if not self.ready:
                 return
             if reason is None:
-                await self._runtime.ask(f"del map {self.paths.reasons} {render.slot_name(slot)}")
+                await self._runtime.ask(f"del map {render.REASONS} {render.slot_name(slot)}")
             else:
-                await self._runtime.set_entry(self.paths.reasons, render.slot_name(slot), reason)
+                await self._runtime.set_entry(render.REASONS, render.slot_name(slot), reason)
 
     def link_countries(self, source: Path) -> None:
         """Let HAProxy's next start use the country map *source*."""
@@ -123,7 +130,7 @@ class Ingress:
         self.link_countries(source)
         text = await asyncio.to_thread(source.read_text, encoding="ascii")
         if self.ready:
-            await self._runtime.replace_map(self.paths.countries, text)
+            await self._runtime.replace_map(render.COUNTRIES, text)
 
     async def counters(self, slots: Iterable[int]) -> dict[int, Counters]:
         """Return what HAProxy has counted for *slots*; nothing while it is not there to be asked."""
@@ -141,13 +148,16 @@ class Ingress:
         engine = engines.find("haproxy")
         _remove(self.paths.stats_socket)
         self._process = await children.spawn(
-            [engine.path, "-db", "-q", "-f", self.paths.config], stdin=asyncio.subprocess.DEVNULL
+            [engine.path.absolute(), "-db", "-f", render.CONFIG],
+            cwd=Path(self._settings.map_dir),
+            stderr=asyncio.subprocess.PIPE,
         )
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _READY_WITHIN_S
         while loop.time() < deadline:
-            if self._process.returncode is not None:
-                raise IngressError(f"HAProxy ended with status {self._process.returncode} while it was starting")
+            if (status := self._process.returncode) is not None:
+                words = "; ".join(await self._listen(self._process)) or "it gave no reason"
+                raise IngressError(f"HAProxy ended with status {status} while it was starting: {words}")
             with contextlib.suppress(IngressError):
                 await self._runtime.ask("show version")
                 return
@@ -155,11 +165,31 @@ class Ingress:
         await children.stop(self._process, grace_s=0)
         raise IngressError(f"HAProxy was not ready within {_READY_WITHIN_S:g} s")
 
+    async def _listen(self, process: asyncio.subprocess.Process) -> list[str]:
+        """Log what HAProxy says on standard error until it ends; return the last of its complaints."""
+        complaints: deque[str] = deque(maxlen=_WORDS)
+        level = "ALERT"
+        if process.stderr is None:
+            raise RuntimeError("HAProxy's standard error is not a pipe")
+        async for raw in process.stderr:
+            line = "".join(char for char in raw.decode(errors="replace") if char.isprintable())[:_WORD_CHARACTERS]
+            if (word := _WORD.fullmatch(line)) is not None:  # else it goes on with the sentence before it
+                level, line = word.groups()
+                if level == "ALERT":
+                    complaints.append(line)
+            quiet = self._stopping.is_set() and level == "WARNING"  # it says goodbye for each proxy
+            _LOG.get("" if quiet else level, _logger.debug)("HAProxy said", message=line)
+        return list(complaints)
+
 
 def _write(path: str, text: str) -> None:
     temporary = Path(f"{path}.tmp")
-    temporary.write_text(text, encoding="ascii")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="ascii")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _ensure(path: str) -> None:

@@ -2,6 +2,9 @@
 
 A fixed set of slot backends, each one unix socket, is all that HAProxy knows of sandboxes. The host map names the slot, and with it the
 function, the version and the time to answer, so that one commit of one map switches everything about a hostname together.
+
+HAProxy runs in the folder of the maps and knows them by their bare names: a path in a sample's arguments would be subject to four layers of
+quoting. The folder of the sockets stands in the text as it is, and so must not need quoting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +15,10 @@ from node.plan.records import Route
 
 HEALTH_PATH = "/.nearhop/health"
 NO_SLOT = "none"
+CONFIG = "haproxy.cfg"
+HOSTS = "hosts.map"
+REASONS = "reasons.map"
+COUNTRIES = "countries.map"
 _SENTENCES = {
     400: "The request is not valid.",
     404: "There is no function at %[var(txn.host),json(utf8s)].",
@@ -30,7 +37,7 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Ingress:
-    """What the configuration is made from; paths are strings, ready to print."""
+    """What the configuration is made from. *map_dir* is any folder; *run_dir* is one that needs no quoting."""
 
     node: str
     region: str
@@ -57,11 +64,11 @@ class Paths:
 
 def paths(ingress: Ingress) -> Paths:
     return Paths(
-        config=f"{ingress.map_dir}/haproxy.cfg",
+        config=f"{ingress.map_dir}/{CONFIG}",
         stats_socket=f"{ingress.run_dir}/haproxy.sock",
-        hosts=f"{ingress.map_dir}/hosts.map",
-        reasons=f"{ingress.map_dir}/reasons.map",
-        countries=f"{ingress.map_dir}/countries.map",
+        hosts=f"{ingress.map_dir}/{HOSTS}",
+        reasons=f"{ingress.map_dir}/{REASONS}",
+        countries=f"{ingress.map_dir}/{COUNTRIES}",
     )
 
 
@@ -95,7 +102,7 @@ def config(ingress: Ingress) -> str:
     """Render the whole haproxy.cfg."""
     sections = [
         _global(ingress),
-        _defaults(ingress),
+        _defaults(),
         _frontend(ingress),
         _sink(ingress),
         *(_slot(ingress, n) for n in range(ingress.slots)),
@@ -122,7 +129,7 @@ def _global(ingress: Ingress) -> str:
     )
 
 
-def _defaults(ingress: Ingress) -> str:
+def _defaults() -> str:
     base = _section(
         "defaults base",
         [
@@ -143,7 +150,7 @@ def _defaults(ingress: Ingress) -> str:
             "http-reuse always",  # a sandbox never closes a kept connection while it has its slot
             "option http-keep-alive",
             "",
-            *_error_pages(ingress),
+            *_error_pages(),
         ],
     )
     slot = _section(
@@ -166,7 +173,7 @@ def _frontend(ingress: Ingress) -> str:
         "",
         *_client(ingress),
         "",
-        *_routing(ingress),
+        *_routing(),
         "",
         *_request_headers(ingress),
         "",
@@ -182,6 +189,8 @@ def _refusals(ingress: Ingress) -> list[str]:
         "http-request set-var(txn.reason) str(bad_host) unless { req.hdr_cnt(host) eq 1 }",
         r"http-request set-var(txn.reason) str(bad_host) unless { req.hdr(host) -m reg -i ^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\.?(:[0-9]{1,5})?$ }",
         "http-request deny deny_status 400 if { var(txn.reason) -m found }",
+        "http-request set-var(txn.reason) str(bad_framing)",  # RFC 9112 section 6.1; the other kinds HAProxy refuses or rewrites by itself
+        "http-request deny deny_status 400 if HTTP_1.0 { req.hdr_cnt(transfer-encoding) gt 0 }",
         "http-request set-var(txn.reason) str(body_too_large)",
         f"http-request deny deny_status 413 if {{ req.hdr_val(content-length) gt {ingress.max_body_bytes} }}",
         "http-request set-var(txn.reason) str(bad_method)",
@@ -208,11 +217,11 @@ def _client(ingress: Ingress) -> list[str]:
     return lines
 
 
-def _routing(ingress: Ingress) -> list[str]:
+def _routing() -> list[str]:
     missing = "!{ var(txn.route) -m found }"
     return [
         "http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)",
-        f"http-request set-var(txn.route) var(txn.host),map_str({paths(ingress).hosts})",
+        f"http-request set-var(txn.route) var(txn.host),map_str({HOSTS})",
         f"http-request set-var(txn.reason) str(no_such_host) if {missing}",
         f"http-request deny deny_status 404 if {missing}",
         "http-request set-var(txn.slot) var(txn.route),word(1,|)",
@@ -224,14 +233,13 @@ def _routing(ingress: Ingress) -> list[str]:
 
 
 def _request_headers(ingress: Ingress) -> list[str]:
-    countries = paths(ingress).countries
     return [
         "http-request del-header x-nearhop- -m beg",
         f"http-request set-header x-nearhop-node {ingress.node}",
         f"http-request set-header x-nearhop-region {ingress.region}",
         "http-request set-header x-nearhop-function %[var(txn.function)]",
         "http-request set-header x-nearhop-version %[var(txn.version)]",
-        f"http-request set-header x-nearhop-country %[var(txn.client),map_ip({countries},XX)]",
+        f"http-request set-header x-nearhop-country %[var(txn.client),map_ip({COUNTRIES},XX)]",
         "http-request set-header x-request-id %[unique-id]",
         "http-request set-header x-real-ip %[var(txn.client)]",
         "http-request set-header x-forwarded-for %[var(txn.client)]",
@@ -255,7 +263,7 @@ def _responses(ingress: Ingress) -> list[str]:
         "",
         f"http-after-response set-var(txn.reason) str(exceeded_wall) if {own} {{ status 504 }}",
         *(
-            f"http-after-response set-var(txn.reason) {_killed(ingress, status)} "
+            f"http-after-response set-var(txn.reason) {_killed(status)} "
             f"if {own} {{ status {status} }} !{{ var(txn.reason) -m found }}"
             for status in (502, 503)
         ),
@@ -281,20 +289,20 @@ def _page_parts() -> list[str]:
     ]
 
 
-def _error_pages(ingress: Ingress) -> list[str]:
+def _error_pages() -> list[str]:
     lines = []
     for status, sentence in _SENTENCES.items():
         reason = "str(exceeded_wall)" if status == 504 else "var(txn.reason)"
         if status in (502, 503):
-            reason = _killed(ingress, status)
+            reason = _killed(status)
         page = f"%[var(txn.p1)]%[{reason}]%[var(txn.p2)]{sentence}%[var(txn.p3)]"
         lines.append(f'http-error status {status} content-type "{_TEXT}" lf-string "{page}\\n"')
     return lines
 
 
-def _killed(ingress: Ingress, status: int) -> str:
+def _killed(status: int) -> str:
     # 502: it ended while it served, for a reason that the agent has yet to tell; 503: none listens on the socket.
-    return f"var(txn.slot),map_str({paths(ingress).reasons},{'sandbox_ended' if status == 502 else 'no_sandbox'})"
+    return f"var(txn.slot),map_str({REASONS},{'sandbox_ended' if status == 502 else 'no_sandbox'})"
 
 
 def _slot(ingress: Ingress, slot: int) -> str:

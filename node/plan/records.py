@@ -116,3 +116,4 @@ class Observed:
     good: Mapping[str, Good] = field(default_factory=dict)
     refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by function
     held: Mapping[SandboxSpec, float] = field(default_factory=dict)  # what failed to start, and when to try it again
+    switch_error: str = ""  # why the ingress did not take the routes over when it was last told to

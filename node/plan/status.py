@@ -1,10 +1,11 @@
 """How far the node is with each placement, as its report tells the control plane."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from node.plan.diff import target
-from node.plan.records import Observed, Placement, SandboxSpec, Snapshot
+from node.plan.diff import routes, target
+from node.plan.records import Observed, Placement, Route, SandboxSpec, Snapshot
 
 
 class Progress(StrEnum):
@@ -24,12 +25,13 @@ class PlacementStatus:
 
 def statuses(snapshot: Snapshot, observed: Observed) -> tuple[PlacementStatus, ...]:
     """Return one status for each placement, in the snapshot's order."""
-    return tuple(_status(placement, observed) for placement in snapshot.placements)
+    planned = routes(snapshot, observed)
+    return tuple(_status(placement, planned, observed) for placement in snapshot.placements)
 
 
-def _status(placement: Placement, observed: Observed) -> PlacementStatus:
+def _status(placement: Placement, planned: Mapping[str, Route], observed: Observed) -> PlacementStatus:
     active = _active_version(placement, observed)
-    progress, error = _progress(placement, observed)
+    progress, error = _progress(placement, planned, observed)
     return PlacementStatus(placement.function, placement.generation, progress, active, error)
 
 
@@ -38,26 +40,28 @@ def _active_version(placement: Placement, observed: Observed) -> int:
     return served[0] if served else 0
 
 
-def _progress(placement: Placement, observed: Observed) -> tuple[Progress, str]:
+def _progress(placement: Placement, planned: Mapping[str, Route], observed: Observed) -> tuple[Progress, str]:
     if placement.problem:
         return Progress.REFUSED, placement.problem
     refusal = observed.refusals.get(placement.function)
     if refusal is not None and refusal.generation == placement.generation:
         return Progress.REFUSED, refusal.error
     aim = target(placement, observed)
-    if aim is None or _serves(aim, placement, observed):
+    if aim is None or _serves(aim, placement, planned, observed):
         return Progress.ACTIVE, ""  # with no aim, nothing is asked for, and that is what is served
     return Progress.PENDING, _obstacle(aim, observed)
 
 
-def _serves(aim: SandboxSpec, placement: Placement, observed: Observed) -> bool:
-    routed = {route.slot for route in observed.routes.values()}
-    return any(s.ready and s.spec == aim and (s.slot in routed or not placement.hostnames) for s in observed.sandboxes)
+def _serves(aim: SandboxSpec, placement: Placement, planned: Mapping[str, Route], observed: Observed) -> bool:
+    switched = all(observed.routes.get(host) == planned[host] for host in placement.hostnames)
+    return switched and any(s.ready and s.spec == aim for s in observed.sandboxes)
 
 
 def _obstacle(aim: SandboxSpec, observed: Observed) -> str:
     if (failure := observed.fetch_failures.get(aim.version.digest)) is not None:
         return failure.error
+    if any(s.spec == aim and s.ready for s in observed.sandboxes):
+        return observed.switch_error
     runs = any(s.spec == aim and not s.retiring for s in observed.sandboxes)
     if not runs and aim.version.digest in observed.bundles and not observed.free_slots:
         return "no slot is free: the node runs as many sandboxes as it may"

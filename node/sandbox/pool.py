@@ -11,13 +11,15 @@ from typing import Protocol, assert_never
 from nearhop import log
 from nearhop.errors import NearhopError
 from node.lifecycle import machine
-from node.lifecycle.limits import Budget, Reason, Sample, wants_counts
+from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, wants_counts
 from node.lifecycle.machine import Phase
 from node.plan.records import SandboxSpec, SandboxView
 from node.sandbox import command, process
 from node.sandbox.process import Guest, Message
 
-_SLOW_S = 0.02  # between samples while nothing uses CPU
+_IDLE_S = 0.05  # between samples once nothing has used CPU for _IDLE_AFTER_S
+_IDLE_AFTER_S = 1.0
+_SLOW_S = 0.02
 _FAST_S = 0.004
 _BUSY_STEP_S = 0.002  # CPU between two samples that makes the next one fast
 _MEMORY_EVERY_S = 0.25
@@ -68,6 +70,8 @@ class _Held:
     memory_at: float = 0.0
     asked_at: float = 0.0
     finished: int = 0
+    sample: Sample | None = None
+    repeated: bool = False  # the last sample was as the one before it: another one would teach nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Pool:
         self._free = deque(range(settings.slots))
         self._wake = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
+        self._active_at = 0.0
         self.terminations: dict[str, tuple[int, Reason]] = {}
 
     def views(self) -> tuple[SandboxView, ...]:
@@ -142,11 +147,15 @@ class Pool:
                         self._wake.clear()
                         await self._wake.wait()
                     busy = await self._sample_all()
-                    await asyncio.sleep(_FAST_S if busy else _SLOW_S)
+                    await asyncio.sleep(_FAST_S if busy else self._pause_s())
             finally:
                 for held in self._held.values():
                     if held.guest is not None:
                         held.guest.kill()
+
+    def _pause_s(self) -> float:
+        rests = time.monotonic() - self._active_at >= _IDLE_AFTER_S
+        return _IDLE_S if rests else _SLOW_S
 
     async def _sample_all(self) -> bool:
         now = time.monotonic()
@@ -160,6 +169,8 @@ class Pool:
                 continue
             step_s = cpu_s - held.last_cpu_s
             busy = busy or step_s >= _BUSY_STEP_S
+            if step_s >= IDLE_STEP_S:
+                self._active_at = now
             held.last_cpu_s = cpu_s
             readings[slot] = (held.guest, cpu_s)
             if self._asks(held, cpu_s, now):
@@ -182,7 +193,10 @@ class Pool:
                 None if counted is None else counted.finished,
                 None if counted is None else counted.in_flight,
             )
-            self._take(slot, machine.Sampled(sample))
+            current.repeated, repeated = sample == current.sample, current.repeated
+            current.sample = sample
+            if not (current.repeated and repeated):
+                self._take(slot, machine.Sampled(sample))
         return busy
 
     @staticmethod
@@ -246,7 +260,7 @@ class Pool:
         except OSError as error:
             last_words = str(error)
         else:
-            held.guest, held.last_cpu_s, held.memory_at = guest, 0.0, 0.0
+            held.guest, held.last_cpu_s, held.memory_at, held.repeated = guest, 0.0, 0.0, False
             if not held.state.live or held.state.phase is Phase.STOPPING:
                 guest.kill()  # it was given up while it was being started
             header = {"dialect": held.spec.version.dialect.value}

@@ -4,7 +4,6 @@ A part's folder holds identity.pem (key and chain in one file, so that a renewal
 Every part checks its own files before it connects: a TLS 1.3 server that refuses a client's certificate just closes the connection.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from nearhop import private
 from nearhop.errors import NearhopError
 
 IDENTITY_FILE = "identity.pem"
@@ -88,20 +88,8 @@ def load(folder: Path, now: datetime) -> Credentials:
 
 def save(folder: Path, credentials: Credentials) -> None:
     """Write a part's folder; a reader finds the old identity or the new one, whole."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_private(folder / AUTHORITIES_FILE, credentials.authorities)
-    write_private(folder / IDENTITY_FILE, credentials.key + credentials.chain)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Replace *path* atomically with *data*, readable by its owner alone."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123  # the mode from the first moment on
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    private.write(folder / AUTHORITIES_FILE, credentials.authorities)
+    private.write(folder / IDENTITY_FILE, credentials.key + credentials.chain)
 
 
 def server_credentials(current: Callable[[], Credentials], *, clients: bool) -> grpc.ServerCredentials:

@@ -148,7 +148,9 @@ async def test_the_process_stops_on_sigterm_and_refuses_a_taken_address(
 ) -> None:
     config = tmp_path / "controlplane.toml"
     address = f"127.0.0.1:{free_port()}"
-    config.write_text(f'listen = "{address}"\netcd = ["{shared_etcd.endpoint}"]\nzone = "example.org"\ninsecure = true\n')
+    config.write_text(
+        f'listen = "{address}"\netcd = ["{shared_etcd.endpoint}"]\nzone = "example.org"\ninsecure = true\n'
+    )
     command = [sys.executable, "-m", "controlplane", "--config", config]
     first = await children.spawn(command, stderr=asyncio.subprocess.PIPE)
     client = Client(address)

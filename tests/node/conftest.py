@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import grpc
@@ -96,7 +97,16 @@ class Control(rpc.NodeControlServicer):
         for queue in self._streams:
             await queue.put(pb.NodeInstruction(snapshot=self.snapshot()))
 
-    async def deploy(self, function: str, number: int, source: str, *, dialect: int = WORKERS, **limits: int) -> None:
+    async def deploy(
+        self,
+        function: str,
+        number: int,
+        source: str,
+        *,
+        dialect: int = WORKERS,
+        aliases: Sequence[str] = (),
+        **limits: int,
+    ) -> None:
         body = source.encode()
         digest = hashlib.sha256(body).hexdigest()
         self.bundles[digest] = body
@@ -104,7 +114,7 @@ class Control(rpc.NodeControlServicer):
         self.placements[function] = pb.Placement(
             function=function,
             generation=(before.generation if before else 0) + 1,
-            hostnames=[f"{function}.example.org"],
+            hostnames=[f"{function}.example.org", *aliases],
             limits=common_pb2.Limits(**limits),
             versions=[
                 pb.PlacedVersion(number=number, digest=digest, size_bytes=len(body), dialect=dialect, percent=100)
@@ -237,7 +247,7 @@ def _toml(value: object) -> str:
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return json.dumps(value) if isinstance(value, str) else str(value)
 
 
 @pytest.fixture

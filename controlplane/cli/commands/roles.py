@@ -1,4 +1,4 @@
-"""`nearhop controlplane`, `nearhop router`, `nearhop node`: one part of a cluster in the foreground. `nearhop node join`."""
+"""`nearhop controlplane`, `nearhop router`, `nearhop node`: one part in the foreground. `nearhop node join`, `nearhop setup`."""
 
 import asyncio
 import os
@@ -20,12 +20,17 @@ Config = Annotated[
 
 def controlplane(config: Config) -> None:
     """Run a control plane in the foreground."""
-    _become("controlplane", config)
+    _become("controlplane", "--config", str(config))
+
+
+def setup(context: typer.Context) -> None:
+    """Prepare a fleet on many hosts: `nearhop setup keys --help`, `nearhop setup tokens --help`."""
+    _become("controlplane.setup", *context.args)
 
 
 def router(config: Config) -> None:
     """Run a router in the foreground."""
-    _become("controlplane.router", config)
+    _become("controlplane.router", "--config", str(config))
 
 
 @node.callback(invoke_without_command=True)
@@ -41,7 +46,7 @@ def run_node(
         return
     if config is None:
         raise Failure("a node needs its configuration", do="Name it with --config FILE", status=Exit.USAGE)
-    _become("node", config)
+    _become("node", "--config", str(config))
 
 
 @node.command("join")
@@ -78,6 +83,6 @@ def join_node(
     show.say(f"{name} has joined; its certificate in {folder} holds until {until:%F %T} UTC and renews itself.")
 
 
-def _become(module: str, config: Path) -> None:
+def _become(module: str, *arguments: str) -> None:
     # -P: a folder that happens to be called "node" where the user stands must not be taken for ours.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", module, "--config", str(config)])  # noqa: S606  # an argument list, no shell
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606  # an argument list, no shell

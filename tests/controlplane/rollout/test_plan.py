@@ -81,6 +81,16 @@ def test_it_fails_when_out_of_time_and_names_who_it_waited_for() -> None:
     assert decide(now=late - 0.001).phase is Phase.PROGRESSING
 
 
+def test_what_holds_a_node_up_is_told_while_it_is_waited_for_and_at_the_end() -> None:
+    full = "bundle 0123 cannot be stored: No space left on device"
+    nodes = (*(node(f"n{number}") for number in range(6)), node("z", PlacementState.PENDING, error=full))
+    decision = decide(*nodes)
+    assert decision.nodes[-1] == NodeProgress("z", "region", Progress.PENDING, full)
+    assert decision.reason == f"0 of 7 nodes serve version 2; waiting for z ({full}), n0, n1, n2, n3 and 2 more"
+    late = decide(*nodes, now=DEPLOYMENT.created_at + DEADLINE_S)
+    assert (late.phase, f"z ({full})" in late.reason) == (Phase.FAILED, True)
+
+
 @pytest.mark.parametrize("phase", [Phase.COMPLETE, Phase.FAILED])
 def test_what_has_ended_stays_as_it_is(phase: Phase) -> None:
     kept = (NodeProgress("a", "region", Progress.ACTIVE),)

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,19 @@ def test_a_long_one_gets_a_short_directory_of_its_own(tmp_path: Path) -> None:
     finally:
         first.rmdir()
         second.rmdir()
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a,b", 'a"b', "a'b", "a#b", "a$b", "a\\b", "a\nb", "é", "a%b", "a(b)", "a{b}", "a@b"]
+)
+def test_sockets_never_lie_where_an_engine_would_misread_the_path(name: str) -> None:
+    state = Path("/tmp") / f"nearhop-test-{name}"
+    directory = paths.run_dir(state)
+    try:
+        assert re.fullmatch(r"/tmp/nearhop-\d+-[0-9a-f]{12}", str(directory))
+    finally:
+        directory.rmdir()
+    assert not state.exists()
 
 
 def test_one_agent_for_one_state_directory(tmp_path: Path) -> None:

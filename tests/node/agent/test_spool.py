@@ -44,3 +44,17 @@ def test_a_write_that_fails_leaves_what_was(tmp_path: Path, monkeypatch: pytest.
 def test_a_file_that_cannot_be_read_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "snapshot.pb").mkdir()
     assert spool.read(tmp_path / "snapshot.pb") is None
+
+
+async def test_what_cannot_be_written_waits_and_the_newest_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    backlog = spool.Backlog()
+    await backlog.write(folder / "a", b"old")
+    await backlog.write(folder / "a", b"new")
+    await backlog.retry()
+    folder.mkdir()
+    await backlog.retry()
+    assert spool.read(folder / "a") == b"new"
+    (folder / "a").unlink()
+    await backlog.retry()
+    assert spool.read(folder / "a") is None

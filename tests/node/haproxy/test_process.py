@@ -19,7 +19,9 @@ ROUTES = {"a.example.org": Route("a", 3, 0, 700), "cold.example.org": Route("col
 
 
 def settings(path: Path, address: str = ADDRESS) -> render.Ingress:
-    return render.Ingress("tokyo-1", "tokyo", (address,), 2, str(path), str(path), (ip_network("127.0.0.0/8"),))
+    maps = path / """its "maps", #1 (50 %)"""
+    maps.mkdir(exist_ok=True)
+    return render.Ingress("tokyo-1", "tokyo", (address,), 2, str(path), str(maps), (ip_network("127.0.0.0/8"),))
 
 
 @pytest.fixture

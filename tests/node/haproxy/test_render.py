@@ -28,15 +28,19 @@ def test_the_configuration_is_the_golden_one() -> None:
 
 
 @pytest.mark.parametrize("trusted", [(), INGRESS.trusted_proxies])
-def test_haproxy_accepts_it(tmp_path: Path, trusted: tuple[render.Network, ...]) -> None:
-    ingress = replace(INGRESS, run_dir=str(tmp_path), map_dir=str(tmp_path), trusted_proxies=trusted, slots=64)
+@pytest.mark.parametrize("folder", ["maps", """it's a "map", #1 (50 %) $HOME \\n é"""])
+def test_haproxy_accepts_it(tmp_path: Path, folder: str, trusted: tuple[render.Network, ...]) -> None:
+    maps = tmp_path / folder
+    maps.mkdir()
+    ingress = replace(INGRESS, run_dir=str(tmp_path), map_dir=str(maps), trusted_proxies=trusted, slots=64)
     paths = render.paths(ingress)
     Path(paths.config).write_text(render.config(ingress))
     Path(paths.hosts).write_text(render.hosts_map({"a.example.org": Route("a", 1, None, 1000)}))
     Path(paths.reasons).write_text(render.reasons_map({3: "exceeded_cpu"}))
     Path(paths.countries).write_text("192.0.2.0/24 JP\n2001:db8::/32 GB\n")
     checked = subprocess.run(
-        [engines.find("haproxy").path, "-c", "-f", paths.config],
+        [engines.find("haproxy").path, "-c", "-f", render.CONFIG],
+        cwd=maps,
         capture_output=True,
         text=True,
         timeout=20,

@@ -18,7 +18,7 @@ from node.plan.status import PlacementStatus, Progress, statuses
 VERSION = Version(2, "b" * 64, 1, Dialect.DENO)
 PLACEMENT = Placement("a", 5, ("a.example.org",), Limits(), VERSION)
 SPEC = SandboxSpec("a", VERSION, Limits())
-ROUTED = {"a.example.org": Route("a", 2, 0, 1000)}
+ROUTED = {"a.example.org": Route("a", 2, 0, Limits().wall_ms)}
 
 
 def status(observed: Observed, placement: Placement = PLACEMENT) -> PlacementStatus:
@@ -33,6 +33,14 @@ def sandbox(*, ready: bool = True, retiring: bool = False) -> tuple[SandboxView,
 def test_active_once_the_version_is_routed() -> None:
     assert status(Observed(sandboxes=sandbox())).progress is Progress.PENDING
     assert status(Observed(sandboxes=sandbox(), routes=ROUTED)) == PlacementStatus("a", 5, Progress.ACTIVE, 2)
+
+
+def test_a_hostname_that_is_not_routed_yet_is_waited_for() -> None:
+    more = replace(PLACEMENT, hostnames=("a.example.org", "b.example.org"))
+    observed = Observed(sandboxes=sandbox(), routes=ROUTED, switch_error="No space left on device")
+    assert status(observed, more) == PlacementStatus("a", 5, Progress.PENDING, 2, "No space left on device")
+    both = ROUTED | {"b.example.org": ROUTED["a.example.org"]}
+    assert status(replace(observed, routes=both), more).progress is Progress.ACTIVE
 
 
 def test_a_function_without_hostnames_is_active_when_it_is_ready() -> None:
@@ -57,3 +65,6 @@ def test_what_stands_in_the_way_is_said() -> None:
     assert "no slot is free" in status(Observed(bundles=frozenset({VERSION.digest}))).error
     waiting = Observed(bundles=frozenset({VERSION.digest}), sandboxes=sandbox(ready=False))
     assert status(waiting).error == ""
+    stuck = Observed(sandboxes=sandbox(), switch_error="the ingress cannot be switched: No space left on device")
+    assert status(stuck) == PlacementStatus("a", 5, Progress.PENDING, 0, stuck.switch_error)
+    assert status(replace(stuck, sandboxes=sandbox(ready=False))).error == ""
