@@ -74,6 +74,7 @@ from nearhop.v1 import (
 _log = log.get(__name__)
 
 _MESSAGE_BYTES = 4 << 20
+_AGENT_BACKOFF_S = 10.0  # how long agents may pause between two attempts to connect
 _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.so_reuseport", 0),  # or a second control plane would share the port in silence
     ("grpc.max_receive_message_length", _MESSAGE_BYTES),
@@ -190,7 +191,8 @@ class ControlPlane:
                 bundles = self._bundles_in(store)
                 return Collector(bundles, self.cache, clock=time.time, grace_s=limits.bundle_grace_s).run()
             case "presences":
-                return Presences(store, self.cache, self._look, clock=time.time, quiet_s=limits.lease_ttl_s).run()
+                quiet_s = limits.lease_ttl_s + _AGENT_BACKOFF_S
+                return Presences(store, self.cache, self._look, clock=time.time, quiet_s=quiet_s).run()
             case "trimmer":
                 return Trimmer(store, self.cache).run()
             case _:

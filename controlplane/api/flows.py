@@ -1,6 +1,6 @@
 """Flows: from the routers' cumulative answer counts to answers per second.
 
-No clock is read here: *now* is monotonic. Each control plane knows the flows of the routers that are connected to it.
+No clock is read here: *now* is monotonic. Every router is connected to every control plane, so each knows all flows.
 """
 
 from collections import defaultdict, deque

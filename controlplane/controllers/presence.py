@@ -92,7 +92,7 @@ def _summary(kind: EventKind, down: bool, members: Sequence[Change]) -> str:
 
 
 class Presences:
-    """Compares and tells; only one control plane should, since each knows its own routers' verdicts."""
+    """Compares and tells; only one control plane should, since another may see a router's verdict a moment later."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Presences:
         quiet_s: float,
         tick_s: float = TICK_S,
     ) -> None:
-        """For *quiet_s* after the start nothing is told: nodes and routers are only just coming back."""
+        """For *quiet_s* after the start nothing is told of a fleet that was there before: it is only just coming back."""
         self._store = store
         self._cache = cache
         self._look = look
@@ -117,7 +117,8 @@ class Presences:
     async def run(self) -> None:
         """Tell until cancelled."""
         await self._cache.synced.wait()
-        await asyncio.sleep(self._quiet_s)
+        if self._cache.view.nodes:
+            await asyncio.sleep(self._quiet_s)
         while True:
             try:
                 await self.step(time.monotonic())

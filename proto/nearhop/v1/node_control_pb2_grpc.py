@@ -45,7 +45,8 @@ class NodeControlServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Sync(self, request_iterator, context):
-        """Missing associated documentation comment in .proto file."""
+        """The agent's stream; a node speaks about itself only.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -4,8 +4,9 @@ isort:skip_file
 NodeControl: the one stream between a node agent and the control plane.
 
 The agent opens Sync and says Hello. The control plane answers Welcome and then the node's whole Snapshot, at once and whenever it
-changes; a snapshot replaces the one before it. The agent applies snapshots in order of revision and never goes back, asks for the bundles that it lacks, and
-reports: at every change, and at least every heartbeat_interval_s. Reports are the heartbeat that keeps the node's lease.
+changes; a snapshot replaces the one before it. The agent applies snapshots in order of revision and never goes back, asks for the
+bundles that it lacks, and reports: at every change, and at least every heartbeat_interval_s. Reports are the heartbeat that keeps the
+node's lease.
 """
 
 from collections import abc as _abc
@@ -37,11 +38,13 @@ class NodeControlStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> NodeControlAsyncStub: ...
     Sync: _grpc.StreamStreamMultiCallable[_node_control_pb2.NodeMessage, _node_control_pb2.NodeInstruction]
+    """The agent's stream; a node speaks about itself only."""
 
 @_typing.type_check_only
 class NodeControlAsyncStub(NodeControlStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Sync: _aio.StreamStreamMultiCallable[_node_control_pb2.NodeMessage, _node_control_pb2.NodeInstruction]  # type: ignore[assignment]
+    """The agent's stream; a node speaks about itself only."""
 
 class NodeControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -49,6 +52,7 @@ class NodeControlServicer(metaclass=_abc_1.ABCMeta):
         self,
         request_iterator: _MaybeAsyncIterator[_node_control_pb2.NodeMessage],
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_node_control_pb2.NodeInstruction], _abc.AsyncIterator[_node_control_pb2.NodeInstruction]]: ...
+    ) -> _typing.Union[_abc.Iterator[_node_control_pb2.NodeInstruction], _abc.AsyncIterator[_node_control_pb2.NodeInstruction]]:
+        """The agent's stream; a node speaks about itself only."""
 
 def add_NodeControlServicer_to_server(servicer: NodeControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -34,6 +34,7 @@ class NodesStub:
     ListNodes: _grpc.UnaryUnaryMultiCallable[_nodes_pb2.ListNodesRequest, _nodes_pb2.ListNodesResponse]
     """All nodes that have ever joined and were not deleted, ordered by id."""
     GetNode: _grpc.UnaryUnaryMultiCallable[_nodes_pb2.GetNodeRequest, _nodes_pb2.Node]
+    """NOT_FOUND when there is none of that id."""
     DrainNode: _grpc.UnaryUnaryMultiCallable[_nodes_pb2.DrainNodeRequest, _nodes_pb2.Node]
     """Takes a node out of every answer; requests that still reach it are served. Idempotent."""
     UncordonNode: _grpc.UnaryUnaryMultiCallable[_nodes_pb2.UncordonNodeRequest, _nodes_pb2.Node]
@@ -47,6 +48,7 @@ class NodesAsyncStub(NodesStub):
     ListNodes: _aio.UnaryUnaryMultiCallable[_nodes_pb2.ListNodesRequest, _nodes_pb2.ListNodesResponse]  # type: ignore[assignment]
     """All nodes that have ever joined and were not deleted, ordered by id."""
     GetNode: _aio.UnaryUnaryMultiCallable[_nodes_pb2.GetNodeRequest, _nodes_pb2.Node]  # type: ignore[assignment]
+    """NOT_FOUND when there is none of that id."""
     DrainNode: _aio.UnaryUnaryMultiCallable[_nodes_pb2.DrainNodeRequest, _nodes_pb2.Node]  # type: ignore[assignment]
     """Takes a node out of every answer; requests that still reach it are served. Idempotent."""
     UncordonNode: _aio.UnaryUnaryMultiCallable[_nodes_pb2.UncordonNodeRequest, _nodes_pb2.Node]  # type: ignore[assignment]
@@ -68,7 +70,8 @@ class NodesServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _nodes_pb2.GetNodeRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_nodes_pb2.Node, _abc.Awaitable[_nodes_pb2.Node]]: ...
+    ) -> _typing.Union[_nodes_pb2.Node, _abc.Awaitable[_nodes_pb2.Node]]:
+        """NOT_FOUND when there is none of that id."""
 
     @_abc_1.abstractmethod
     def DrainNode(

@@ -36,11 +36,13 @@ class RouterControlStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RouterControlAsyncStub: ...
     Sync: _grpc.StreamStreamMultiCallable[_router_control_pb2.RouterMessage, _router_control_pb2.RoutingView]
+    """The router's stream; a router speaks about itself only."""
 
 @_typing.type_check_only
 class RouterControlAsyncStub(RouterControlStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Sync: _aio.StreamStreamMultiCallable[_router_control_pb2.RouterMessage, _router_control_pb2.RoutingView]  # type: ignore[assignment]
+    """The router's stream; a router speaks about itself only."""
 
 class RouterControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -48,6 +50,7 @@ class RouterControlServicer(metaclass=_abc_1.ABCMeta):
         self,
         request_iterator: _MaybeAsyncIterator[_router_control_pb2.RouterMessage],
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_router_control_pb2.RoutingView], _abc.AsyncIterator[_router_control_pb2.RoutingView]]: ...
+    ) -> _typing.Union[_abc.Iterator[_router_control_pb2.RoutingView], _abc.AsyncIterator[_router_control_pb2.RoutingView]]:
+        """The router's stream; a router speaks about itself only."""
 
 def add_RouterControlServicer_to_server(servicer: RouterControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

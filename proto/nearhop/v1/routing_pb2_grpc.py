@@ -70,7 +70,8 @@ class RoutingServicer:
 
     def WatchFlows(self, request, context):
         """Streams how many answers the routers give now, from their answer counts: the whole picture at once, then again every interval_s while
-        it changes, and at least every 10 s. A slow reader misses pictures, never gets old ones. INVALID_ARGUMENT when interval_s is out of range.
+        it changes, and at least every 10 s. A slow reader misses pictures, never gets old ones. A control plane knows the answers of the routers
+        that are connected to it, which is all of them unless a connection is broken. INVALID_ARGUMENT when interval_s is out of range.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

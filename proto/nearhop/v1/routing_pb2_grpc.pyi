@@ -37,7 +37,8 @@ class RoutingStub:
     """The routers that are connected, ordered by id."""
     WatchFlows: _grpc.UnaryStreamMultiCallable[_routing_pb2.WatchFlowsRequest, _routing_pb2.Flows]
     """Streams how many answers the routers give now, from their answer counts: the whole picture at once, then again every interval_s while
-    it changes, and at least every 10 s. A slow reader misses pictures, never gets old ones. INVALID_ARGUMENT when interval_s is out of range.
+    it changes, and at least every 10 s. A slow reader misses pictures, never gets old ones. A control plane knows the answers of the routers
+    that are connected to it, which is all of them unless a connection is broken. INVALID_ARGUMENT when interval_s is out of range.
     """
 
 @_typing.type_check_only
@@ -49,7 +50,8 @@ class RoutingAsyncStub(RoutingStub):
     """The routers that are connected, ordered by id."""
     WatchFlows: _aio.UnaryStreamMultiCallable[_routing_pb2.WatchFlowsRequest, _routing_pb2.Flows]  # type: ignore[assignment]
     """Streams how many answers the routers give now, from their answer counts: the whole picture at once, then again every interval_s while
-    it changes, and at least every 10 s. A slow reader misses pictures, never gets old ones. INVALID_ARGUMENT when interval_s is out of range.
+    it changes, and at least every 10 s. A slow reader misses pictures, never gets old ones. A control plane knows the answers of the routers
+    that are connected to it, which is all of them unless a connection is broken. INVALID_ARGUMENT when interval_s is out of range.
     """
 
 class RoutingServicer(metaclass=_abc_1.ABCMeta):
@@ -76,7 +78,8 @@ class RoutingServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_routing_pb2.Flows], _abc.AsyncIterator[_routing_pb2.Flows]]:
         """Streams how many answers the routers give now, from their answer counts: the whole picture at once, then again every interval_s while
-        it changes, and at least every 10 s. A slow reader misses pictures, never gets old ones. INVALID_ARGUMENT when interval_s is out of range.
+        it changes, and at least every 10 s. A slow reader misses pictures, never gets old ones. A control plane knows the answers of the routers
+        that are connected to it, which is all of them unless a connection is broken. INVALID_ARGUMENT when interval_s is out of range.
         """
 
 def add_RoutingServicer_to_server(servicer: RoutingServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

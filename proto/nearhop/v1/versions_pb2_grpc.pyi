@@ -45,6 +45,7 @@ class VersionsStub:
     CreateVersion: _grpc.UnaryUnaryMultiCallable[_versions_pb2.CreateVersionRequest, _versions_pb2.Version]
     """Gives a stored bundle the function's next number. FAILED_PRECONDITION when the bundle is not stored."""
     GetVersion: _grpc.UnaryUnaryMultiCallable[_versions_pb2.GetVersionRequest, _versions_pb2.Version]
+    """NOT_FOUND when the function has no version of that number."""
     ListVersions: _grpc.UnaryUnaryMultiCallable[_versions_pb2.ListVersionsRequest, _versions_pb2.ListVersionsResponse]
     """A function's versions, newest first."""
 
@@ -61,6 +62,7 @@ class VersionsAsyncStub(VersionsStub):
     CreateVersion: _aio.UnaryUnaryMultiCallable[_versions_pb2.CreateVersionRequest, _versions_pb2.Version]  # type: ignore[assignment]
     """Gives a stored bundle the function's next number. FAILED_PRECONDITION when the bundle is not stored."""
     GetVersion: _aio.UnaryUnaryMultiCallable[_versions_pb2.GetVersionRequest, _versions_pb2.Version]  # type: ignore[assignment]
+    """NOT_FOUND when the function has no version of that number."""
     ListVersions: _aio.UnaryUnaryMultiCallable[_versions_pb2.ListVersionsRequest, _versions_pb2.ListVersionsResponse]  # type: ignore[assignment]
     """A function's versions, newest first."""
 
@@ -97,7 +99,8 @@ class VersionsServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _versions_pb2.GetVersionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_versions_pb2.Version, _abc.Awaitable[_versions_pb2.Version]]: ...
+    ) -> _typing.Union[_versions_pb2.Version, _abc.Awaitable[_versions_pb2.Version]]:
+        """NOT_FOUND when the function has no version of that number."""
 
     @_abc_1.abstractmethod
     def ListVersions(

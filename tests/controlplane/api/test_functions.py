@@ -96,8 +96,10 @@ async def test_a_message_over_the_limit_is_refused(client: Client) -> None:
     assert failed.code is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_an_error_nobody_foresaw_has_a_number_and_is_counted(plane: ControlPlane, client: Client) -> None:
-    plane.cache.view = None  # type: ignore[assignment]  # break it on purpose
+async def test_an_error_nobody_foresaw_has_a_number_and_is_counted(
+    plane: ControlPlane, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plane.cache, "current", lambda: None)  # break it on purpose, for the services alone
     failed = await failure(client.functions.ListFunctions(functions_pb2.ListFunctionsRequest()))
     assert (failed.code, failed.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
     assert "log has its traceback" in failed.details

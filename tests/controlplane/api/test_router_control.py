@@ -1,7 +1,8 @@
 import grpc
 import pytest
 
-from controlplane.api.router_control import read_hello
+from controlplane.api.flows import CountKey, FlowKey
+from controlplane.api.router_control import read_answers, read_hello
 from nearhop.errors import InvalidInput
 from nearhop.v1 import nodes_pb2, router_control_pb2, routing_pb2
 from tests.controlplane.api.clients import Agent, Client, Router
@@ -77,3 +78,18 @@ async def test_a_second_hello_ends_the_stream(client: Client) -> None:
         await router._call.write(router_control_pb2.RouterMessage(hello=again))
         assert await router._call.code() is grpc.StatusCode.INVALID_ARGUMENT
         router._task.cancel()
+
+
+def test_answers_that_make_no_sense_are_left_out() -> None:
+    good = {"function": "hello", "node": "tokyo-1", "country": "JP", "reason": "nearest", "count": 3}
+    bad = [
+        {"function": "<b>hello</b>"}, {"function": "../x"}, {"node": "a\nb"}, {"node": "токио-1"}, {"country": "jp"},
+        {"country": "JPN"}, {"country": "日本"}, {"reason": ""}, {"reason": "because"},
+    ]  # fmt: skip
+    counts = [
+        router_control_pb2.AnswerCount(**{**good, **more}) for more in (*bad, {}, {"function": "", "country": ""})
+    ]
+    assert read_answers(counts) == {
+        CountKey(FlowKey("JP", "tokyo-1", "hello"), "nearest"): 3,
+        CountKey(FlowKey("", "tokyo-1", ""), "nearest"): 3,
+    }

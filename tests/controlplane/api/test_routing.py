@@ -1,3 +1,4 @@
+import asyncio
 import ipaddress
 
 import grpc
@@ -81,3 +82,77 @@ async def eventually_known(plane: ControlPlane, count: int) -> None:
         return len(plane.publisher.current().fleet.nodes) == count
 
     await eventually(known, within=5)
+
+
+TOKYO = common_pb2.Location(latitude=35.7, longitude=139.7)
+
+
+async def test_a_given_place_is_decided_on_as_an_address_there_would_be(client: Client, plane: ControlPlane) -> None:
+    async with Agent(client.address, "tokyo-1"), Agent(client.address, "london-1", region="london", location=LONDON):
+        await eventually_known(plane, 2)
+        request = routing_pb2.ExplainRequest(location=TOKYO, country="JP")
+        answer = await client.routing.Explain(request)
+        assert [found.node for found in answer.candidates] == ["tokyo-1", "london-1"]
+        assert (answer.client.source, answer.client.country, answer.client.ip, answer.client.network) == (
+            "given",
+            "JP",
+            "",
+            "",
+        )
+        assert (answer.client.location, answer.scope_prefix_length) == (TOKYO, 0)
+        assert answer.reason == "tokyo-1 is 2 km from JP"
+        request.country = ""
+        assert (await client.routing.Explain(request)).reason == "tokyo-1 is 2 km from the given place"
+        paris = routing_pb2.ExplainRequest(location=common_pb2.Location(latitude=48.86, longitude=2.35))
+        there = await client.routing.Explain(paris)
+        by_address = await routing(plane).Explain(routing_pb2.ExplainRequest(ip="203.0.113.9"), None)
+        assert list(there.candidates) == list(by_address.candidates)
+
+
+async def test_a_place_and_an_address_contradict_each_other(client: Client) -> None:
+    for request, fields in (
+        (routing_pb2.ExplainRequest(ip="192.0.2.1", location=TOKYO), {"ip"}),
+        (routing_pb2.ExplainRequest(location=common_pb2.Location(latitude=91, longitude=float("nan"))),
+         {"location.latitude", "location.longitude"}),
+        (routing_pb2.ExplainRequest(location=TOKYO, country="Japan"), {"country"}),
+        (routing_pb2.ExplainRequest(location=TOKYO, country="jp"), {"country"}),
+        (routing_pb2.ExplainRequest(ip="192.0.2.1", country="JP"), {"country"}),
+        (routing_pb2.ExplainRequest(country="JP"), {"ip", "country"}),
+        (routing_pb2.ExplainRequest(), {"ip"}),
+    ):  # fmt: skip
+        failed = await failure(client.routing.Explain(request))
+        assert (failed.code, set(failed.violations)) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
+
+
+async def test_flows_come_at_once_and_follow_the_routers(client: Client) -> None:
+    async with Router(client.address, "r1") as first, Router(client.address, "r2") as second:
+        call = client.routing.WatchFlows(routing_pb2.WatchFlowsRequest(interval_s=0.2), timeout=20)
+        assert (await call.read()).flows == []
+        await first.count(tokyo_1=1000)
+        await second.count(tokyo_1=50)
+        await asyncio.sleep(0.5)
+        await first.count(tokyo_1=1010, london_1=40)
+        await second.count(tokyo_1=60)
+        flows = await call.read()
+        while len(flows.flows) < 2:
+            flows = await call.read()
+        assert [(flow.country, flow.node, flow.function) for flow in flows.flows] == [
+            ("JP", "london-1", "hello"),
+            ("JP", "tokyo-1", "hello"),
+        ]
+        assert 5 <= flows.flows[1].answers_per_s <= 10
+        assert flows.window_s == 2
+        await first.say(london_1=nodes_pb2.Witness.VERDICT_DOWN)
+        while [flow.node for flow in flows.flows] != ["tokyo-1"]:
+            flows = await call.read()
+        while flows.flows:
+            flows = await call.read()  # the quiet ones drop out
+        call.cancel()
+
+
+async def test_an_interval_out_of_range_is_refused(client: Client) -> None:
+    for interval_s in (0.1, -1, 61, float("nan")):
+        failed = await failure(
+            client.routing.WatchFlows(routing_pb2.WatchFlowsRequest(interval_s=interval_s), timeout=5)
+        )
+        assert (failed.code, list(failed.violations)) == (grpc.StatusCode.INVALID_ARGUMENT, ["interval_s"])

@@ -11,7 +11,7 @@ from grpc import aio
 
 from controlplane.model import FleetView, Verdict, Witness
 from controlplane.router import replica as module
-from controlplane.router.answers import AnswerCounts
+from controlplane.router.answers import AnswerCounts, AnswerKey
 from controlplane.router.replica import Identity, Replica
 from controlplane.router.spool import Spool
 from nearhop.tasks import cancel
@@ -306,3 +306,42 @@ async def test_an_error_of_our_own_is_survived(plane: ControlPlane, tmp_path: Pa
         await eventually(lambda: [view.epoch for view in once][-1:] == [6])
         assert follower.replica.errors == 1
     assert taken == []
+
+
+def counts(*reports: pb.RouterReport) -> list[dict[str, int]]:
+    return [{count.node: count.count for count in report.answers} for report in reports if report.answers]
+
+
+async def test_all_answers_are_told_first_and_then_those_that_change(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    follower = Follower(tmp_path, port)
+    first, second = (follower.answers.tally(AnswerKey("hello", node, "JP", "nearest")) for node in ("a", "b"))
+    first.count, second.count = 5, 7
+    async with running(follower):
+        await eventually(lambda: len(counts(*plane.reports)) == 1)
+        second.count = 9
+        await eventually(lambda: counts(*plane.reports) == [{"a": 5, "b": 7}, {"b": 9}])
+        assert plane.reports[-1].verdicts[0].node == "a"
+        # A control plane that comes anew hears all of them again.
+        await plane.stop()
+        await plane.start(port)
+        await eventually(lambda: counts(*plane.reports)[2:] == [{"a": 5, "b": 9}])
+
+
+async def test_answers_are_told_at_their_own_pace_however_often_verdicts_change(
+    plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ANSWERS_INTERVAL_S", 0.3)
+    port = await plane.start()
+    follower = Follower(tmp_path, port)
+    tally = follower.answers.tally(AnswerKey("hello", "a", "JP", "nearest"))
+    async with running(follower):
+        await eventually(lambda: len(plane.reports) > 0)
+        started = asyncio.get_running_loop().time()
+        while len(plane.reports) < 60:
+            tally.count += 1
+            follower.replica.report_soon()
+            await asyncio.sleep(0.02)
+        took = asyncio.get_running_loop().time() - started
+        told = counts(*plane.reports)
+        assert 1 < len(told) <= took / 0.3 + 2

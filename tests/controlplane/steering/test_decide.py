@@ -16,6 +16,7 @@ from controlplane.steering import (
     distance_km,
     unit_vector,
 )
+from controlplane.steering import given as given_place
 
 PLACES = {
     "london-1": Location(51.5, -0.12),
@@ -212,3 +213,18 @@ def test_agrees_with_an_exhaustive_search_and_never_withholds_an_answer(
         here = unit_vector(client.location)
         nearest = min(distance_km(here, unit_vector(node.location)) for node in pool)
         assert distance_km(here, unit_vector(best.location)) == pytest.approx(nearest, abs=0.002)
+
+
+def test_a_given_place_is_named_as_such_and_depends_on_no_address() -> None:
+    decision = decide(None, given_place(PARIS.location or Location(0, 0)), view(), UP, 0)
+    assert order(decision) == order(decide(None, PARIS, view(), UP, 0))
+    assert (decision.reason, decision.scope) == ("london-1 is 342 km from the given place", 0)
+
+
+def test_the_reason_has_a_kind_for_counting() -> None:
+    everywhere_down = dict.fromkeys(PLACES, Verdict.DOWN)
+    assert decide(None, PARIS, view(), UP, 0).kind == "nearest"
+    assert decide(None, NOWHERE, view(), UP, 0).kind == "hash"
+    assert decide(None, NOWHERE, view(), everywhere_down, 0).kind == "emergency"
+    assert decide(None, PARIS, drained(*PLACES), UP, 0).kind == "emergency"
+    assert decide("g", PARIS, view(), UP, 0).kind == "none"

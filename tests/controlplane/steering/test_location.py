@@ -2,7 +2,8 @@ import ipaddress
 
 import pytest
 
-from controlplane.steering import ClientLocation, unlocated
+from controlplane.model import Location
+from controlplane.steering import ClientLocation, given, unlocated
 
 
 @pytest.mark.parametrize(("network", "length"), [("192.0.2.0/24", 24), ("2001:db8::/32", 32), ("0.0.0.0/0", 0)])
@@ -13,3 +14,8 @@ def test_prefix_length_is_that_of_the_network(network: str, length: int) -> None
 def test_without_a_database_a_client_is_its_resolvers_view_of_it() -> None:
     assert unlocated(ipaddress.ip_address("198.51.100.77")).network == "198.51.100.0/24"
     assert unlocated(ipaddress.ip_address("2001:db8:1:2ff::1")).network == "2001:db8:1:200::/56"
+
+
+def test_a_given_place_has_no_address_that_a_decision_could_depend_on() -> None:
+    client = given(Location(35.68, 139.69), "JP")
+    assert (client.ip, client.prefix_length, client.source, client.country) == ("", 0, "given", "JP")

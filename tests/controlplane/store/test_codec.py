@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.model import Bundle, Deployment, Function, Location, Node, NodeReport, Version
+from controlplane.model import Bundle, Deployment, Event, Function, Location, Node, NodeReport, Presence, Version
 from controlplane.store import codec
 from controlplane.store.errors import CodecError
 from controlplane.store.keys import Kind
@@ -13,7 +13,8 @@ from controlplane.store.keys import Kind
 finite = st.floats(allow_nan=False, allow_infinity=False)
 for primitive, strategy in ((float, finite), (str, st.text(max_size=8))):
     st.register_type_strategy(primitive, strategy)
-records = st.one_of(*(st.from_type(kind) for kind in (Function, Version, Bundle, Deployment, Node, NodeReport)))
+KINDS = (Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence)
+records = st.one_of(*(st.from_type(kind) for kind in KINDS))
 
 
 @given(records)
