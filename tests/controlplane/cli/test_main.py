@@ -193,6 +193,24 @@ async def test_a_control_plane_that_is_not_there_is_told(terminal: "Terminal") -
     assert (wrong.status, "HOST:PORT" in wrong.err) == (2, True)
 
 
+async def test_of_several_control_planes_any_that_answers_will_do(terminal: "Terminal", hello: Path) -> None:
+    alive = terminal.endpoint.rpartition(":")[2]
+    for words in (
+        ["--endpoint", f"127.91.4.2:1,{terminal.endpoint}"],
+        ["--endpoint", terminal.endpoint, "--endpoint", "127.91.4.2:1"],
+        ["--endpoint", f"[::1]:1,{terminal.endpoint}"],  # of both families
+    ):
+        ran = await terminal.run("functions", "list", *words)
+        assert ran.status == 0, ran.err
+    ran = await terminal.run("deploy", str(hello), NEARHOP_ENDPOINT=f"localhost:1,127.91.4.1:{alive}")
+    assert ran.status == 0, ran.err
+    ran = await terminal.run("status", "--endpoint", "127.91.4.2:1,127.91.4.3:1")
+    assert ran.status == 4
+    assert "127.91.4.2:1,127.91.4.3:1 cannot be reached" in ran.err
+    wrong = await terminal.run("status", "--endpoint", f"{terminal.endpoint},nonsense")
+    assert (wrong.status, "'nonsense' is no endpoint" in wrong.err) == (2, True)
+
+
 async def test_without_a_cluster_the_next_step_is_told(terminal: "Terminal", tmp_path: Path) -> None:
     terminal.endpoint = ""
     ran = await terminal.run("status", "--state-dir", str(tmp_path / "none"))
