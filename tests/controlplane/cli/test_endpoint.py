@@ -45,7 +45,7 @@ def local(tmp_path: Path) -> Iterator[Path]:
 def test_the_cluster_on_this_machine_lends_its_credentials(local: Path) -> None:
     own = Target("127.0.0.1:7400", Path("/ca.pem"), "nhp_local")
     assert endpoint.resolve(None, local) == own
-    assert endpoint.resolve("127.0.0.1:7400", local) == own
+    assert endpoint.resolve(["127.0.0.1:7400"], local) == own
 
 
 @pytest.mark.usefixtures("said")
@@ -59,7 +59,7 @@ def test_a_token_that_was_said_wins(local: Path) -> None:
 @pytest.mark.usefixtures("said")
 def test_local_credentials_go_nowhere_else(local: Path) -> None:
     SAID.set(Access(ca=Path("/ca.pem")))
-    assert endpoint.resolve("192.0.2.1:7400", local).token == ""
+    assert endpoint.resolve(["192.0.2.1:7400"], local).token == ""
 
 
 @pytest.mark.usefixtures("said")
@@ -71,4 +71,4 @@ def test_nothing_is_said_in_the_open_to_another_machine_and_no_token_to_anyone(
 ) -> None:
     SAID.set(Access(token))
     with pytest.raises(Failure, match="NEARHOP_CA"):
-        endpoint.resolve(address, tmp_path)
+        endpoint.resolve([address], tmp_path)
