@@ -1,14 +1,22 @@
 import grpc
 import pytest
 
-from controlplane.store.errors import LeaseLost, StoreError, StoreRefused, StoreUnavailable, TooLarge, from_grpc
+from controlplane.store.errors import (
+    LeaseLost,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+    TimedOut,
+    TooLarge,
+    from_grpc,
+)
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
         (grpc.StatusCode.UNAVAILABLE, StoreUnavailable),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, StoreUnavailable),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, TimedOut),
         (grpc.StatusCode.NOT_FOUND, LeaseLost),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, TooLarge),
         (grpc.StatusCode.INVALID_ARGUMENT, StoreRefused),
