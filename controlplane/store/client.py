@@ -6,6 +6,7 @@ The channels are made here (members.py), not by etcd3aio: its reconnect backoff 
 import asyncio
 import contextlib
 import copy
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -31,6 +32,7 @@ T = TypeVar("T")
 
 CALL_TIMEOUT_S = 2.5
 _MEMBER_TIMEOUT_S = 1.5  # of a call that can be repeated at the next member
+_ELECTION_S = 3.0  # etcd elects within one or two
 _PAUSE_S = 0.05
 _PAGE = 256
 
@@ -220,22 +222,23 @@ class Store:
             return None
 
     async def _ask(self, operation: str, call: Callable[[Member, float], Awaitable[T]]) -> T:
+        """Do what can be done twice: once more, or with several members until they have had the time to elect a leader of theirs."""
         several = len(self._members) > 1
         timeout = _MEMBER_TIMEOUT_S if several else CALL_TIMEOUT_S
-        for left in reversed(range(max(2, len(self._members)))):
+        give_up_at = time.monotonic() + (_ELECTION_S if several else 0.0)
+        is_first = True
+        while True:
             member = self._members.current
             try:
                 with self._leaving(member), self._errors(operation):
                     async with asyncio.timeout(timeout):
                         return await call(member, timeout)
-            except TimedOut:
-                if not (left and several):
+            except StoreUnavailable as error:
+                once_more = is_first and not isinstance(error, TimedOut)
+                if time.monotonic() >= give_up_at and not once_more:
                     raise
-            except StoreUnavailable:
-                if not left:
-                    raise
+            is_first = False
             await asyncio.sleep(_PAUSE_S)
-        raise AssertionError("the last attempt returns or raises")
 
     @contextlib.contextmanager
     def _leaving(self, member: Member) -> Iterator[None]:

@@ -1,7 +1,15 @@
 import grpc
 import pytest
 
-from controlplane.store.errors import LeaseLost, StoreError, StoreRefused, StoreUnavailable, TimedOut, TooLarge, from_grpc
+from controlplane.store.errors import (
+    LeaseLost,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+    TimedOut,
+    TooLarge,
+    from_grpc,
+)
 
 
 @pytest.mark.parametrize(
