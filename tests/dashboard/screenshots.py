@@ -57,7 +57,7 @@ async def take(browser: Browser, shot: Shot, url: str, token: str, path: Path) -
         reduced_motion="reduce",
     )
     page = await context.new_page()
-    await page.goto(f"{url}{shot.path}" + (f"#token={token}" if token else ""))
+    await page.goto(f"{url.rstrip('/')}{shot.path}" + (f"#token={token}" if token else ""))
     await expect(page.locator(".status")).to_have_text("live", timeout=15_000)
     await page.locator(shot.ready).first.wait_for(state="attached", timeout=15_000)
     await page.wait_for_timeout(1200)  # a second reading, so that rates are known
