@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from benchmarks import deploys, dns, ingress
 
@@ -16,9 +16,14 @@ BENCHMARKS: dict[str, Callable[[], Awaitable[None]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
-    for name in parser.parse_args().names or BENCHMARKS:
+    asyncio.run(_run(parser.parse_args().names or list(BENCHMARKS)))
+
+
+async def _run(names: Sequence[str]) -> None:
+    # One event loop for all of them: gRPC's does not outlive its first.
+    for name in names:
         print(f"\n== {name}: {BENCHMARKS[name].__module__}", flush=True)
-        asyncio.run(BENCHMARKS[name]())
+        await BENCHMARKS[name]()
 
 
 if __name__ == "__main__":
