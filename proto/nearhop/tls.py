@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from nearhop import private
+from nearhop.bearer import BearerChannel
 from nearhop.errors import NearhopError
 
 IDENTITY_FILE = "identity.pem"
@@ -94,12 +95,23 @@ def save(folder: Path, credentials: Credentials) -> None:
 
 def server_credentials(current: Callable[[], Credentials], *, clients: bool) -> grpc.ServerCredentials:
     """Serve with what *current* returns at each handshake (on gRPC's own threads); with *clients*, only to certificates of its authorities."""
+    served = current()
 
-    def configuration() -> Any:
+    def changed() -> Any:
+        # A configuration that is handed over makes gRPC build all of TLS anew, and handshakes that are under way beside it may fail for it: None
+        # says that the one before is still right.
+        nonlocal served
         own = current()
-        return grpc.ssl_server_certificate_configuration([(own.key, own.chain)], own.authorities if clients else None)
+        if own == served:
+            return None
+        served = own
+        return _configuration(own, clients)
 
-    return grpc.dynamic_ssl_server_credentials(configuration(), configuration, clients)
+    return grpc.dynamic_ssl_server_credentials(_configuration(served, clients), changed, clients)
+
+
+def _configuration(own: Credentials, clients: bool) -> Any:
+    return grpc.ssl_server_certificate_configuration([(own.key, own.chain)], own.authorities if clients else None)
 
 
 def channel(
@@ -114,10 +126,9 @@ def channel(
     secure = grpc.ssl_channel_credentials(
         authorities, credentials.key if credentials else None, credentials.chain if credentials else None
     )
-    if token:
-        secure = grpc.composite_channel_credentials(secure, grpc.access_token_call_credentials(token))
     own = (("grpc.ssl_target_name_override", CONTROL_PLANE_NAME), ("grpc.use_local_subchannel_pool", 1))
-    return grpc.aio.secure_channel(endpoint, secure, options=(*own, *options))
+    opened = grpc.aio.secure_channel(endpoint, secure, options=(*own, *options))
+    return BearerChannel(opened, token) if token else opened
 
 
 def explain(error: grpc.aio.AioRpcError) -> str:
