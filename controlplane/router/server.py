@@ -14,9 +14,9 @@ from contextlib import AsyncExitStack
 
 from controlplane.geoip import CityDatabase
 from controlplane.model import FleetView, Verdict, Witness
+from controlplane.monitoring import HttpServer, Metric, plain
 from controlplane.router.config import RouterConfig
-from controlplane.router.http import HttpServer, application
-from controlplane.router.metrics import Metric, plain
+from controlplane.router.http import application
 from controlplane.router.probes import Probes
 from controlplane.router.replica import Identity, Replica
 from controlplane.router.responder import Responder

@@ -93,14 +93,20 @@ def save(folder: Path, credentials: Credentials) -> None:
     private.write(folder / IDENTITY_FILE, credentials.key + credentials.chain)
 
 
-def server_credentials(current: Callable[[], Credentials], *, clients: bool) -> grpc.ServerCredentials:
-    """Serve with what *current* returns at each handshake (on gRPC's own threads); with *clients*, only to certificates of its authorities."""
+def server_credentials(
+    current: Callable[[], Credentials], *, clients: bool, begun: Callable[[], None] = lambda: None
+) -> grpc.ServerCredentials:
+    """Serve with what *current* returns at each handshake; with *clients*, only to certificates of its authorities.
+
+    *current* and *begun* are called as a handshake begins, on gRPC's own threads.
+    """
     served = current()
 
     def changed() -> Any:
         # A configuration that is handed over makes gRPC build all of TLS anew, and handshakes that are under way beside it may fail for it: None
         # says that the one before is still right.
         nonlocal served
+        begun()
         own = current()
         if own == served:
             return None
