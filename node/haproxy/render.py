@@ -15,6 +15,7 @@ from node.plan.records import Route
 
 HEALTH_PATH = "/.nearhop/health"
 NO_SLOT = "none"
+ACTIVATOR = "activator"
 CONFIG = "haproxy.cfg"
 HOSTS = "hosts.map"
 REASONS = "reasons.map"
@@ -84,11 +85,15 @@ def sink_socket(run_dir: str) -> str:
     return f"{run_dir}/sink.sock"
 
 
+def activator_socket(run_dir: str) -> str:
+    return f"{run_dir}/activator.sock"
+
+
 def hosts_map(routes: Mapping[str, Route]) -> str:
     """Render the host map: hostname, then slot|function|version|milliseconds to answer."""
     lines = []
     for host, route in sorted(routes.items()):
-        slot = NO_SLOT if route.slot is None else slot_name(route.slot)
+        slot = slot_name(route.slot) if route.slot is not None else ACTIVATOR if route.startable else NO_SLOT
         lines.append(f"{host} {slot}|{route.function}|{route.version}|{route.wall_ms}\n")
     return "".join(lines)
 
@@ -105,6 +110,7 @@ def config(ingress: Ingress) -> str:
         _defaults(),
         _frontend(ingress),
         _sink(ingress),
+        _activator(ingress),
         *(_slot(ingress, n) for n in range(ingress.slots)),
     ]
     return "\n".join(sections)
@@ -313,6 +319,21 @@ def _slot(ingress: Ingress, slot: int) -> str:
             "use-server sandbox unless FALSE",  # balancing alone would choose the sink, and does so for the retry
             f"server sandbox unix@{socket} weight 0",
             f"server sink unix@{sink_socket(ingress.run_dir)} weight 1",
+        ],
+    )
+
+
+def _activator(ingress: Ingress) -> str:
+    # One request a connection: the activator joins it to whatever sandbox answers, so that a kept one would lead astray.
+    return _section(
+        f"backend {ACTIVATOR} from base",
+        [
+            "http-reuse never",
+            "option http-server-close",
+            "retries 0",
+            "http-request set-timeout server var(txn.route),word(4,|),add(15000)",
+            "http-response set-var(txn.reason) res.hdr(x-nearhop-activation) if { status 502 503 } { res.hdr(x-nearhop-activation) -m found }",
+            f"server activator unix@{activator_socket(ingress.run_dir)}",
         ],
     )
 

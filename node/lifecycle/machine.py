@@ -141,21 +141,22 @@ def step(state: Sandbox, event: Event, now: float) -> Step:
     """Take one event in. Events that come too late for their phase change nothing."""
     match state.phase:
         case Phase.WARM:
-            return _warm(state, event, now)
+            take = _warm
         case Phase.STARTING:
-            return _starting(state, event, now)
+            take = _starting
         case Phase.READY | Phase.IDLE:
-            return _ready(state, event, now)
+            take = _ready
         case Phase.DRAINING:
-            return _draining(state, event, now)
+            take = _draining
         case Phase.STOPPING:
-            return _stopping(state, event, now)
+            take = _stopping
         case Phase.BACKOFF:
-            return _backoff(state, event, now)
+            take = _backoff
         case Phase.GONE:
             return state, ()
         case _:
             assert_never(state.phase)
+    return take(state, event, now)
 
 
 def _warm(state: Sandbox, event: Event, now: float) -> Step:
@@ -179,9 +180,7 @@ def _starting(state: Sandbox, event: Event, now: float) -> Step:
     match event:
         case Booted(cpu_s):
             meter = started(cpu_s)
-            return replace(
-                state, phase=Phase.READY, since=now, wake_at=None, proven=True, meter=meter, used_at=now
-            ), ()
+            return replace(state, phase=Phase.READY, since=now, wake_at=None, proven=True, meter=meter, used_at=now), ()
         case Exited(status, detail):
             error = f"the program ended while it was starting ({describe(status)})" + (f": {detail}" if detail else "")
             return _ended(replace(state, reason=Reason.BOOT_FAILED, error=error), now)

@@ -60,7 +60,8 @@ def good(number: int) -> dict[str, Good]:
 
 
 def route(slot: int | None, number: int = 1) -> dict[str, Route]:
-    return {"a.example.org": Route("a", number, slot, LIMITS.wall_ms)}
+    slots = () if slot is None else (slot,)
+    return {"a.example.org": Route("a", number, slot, LIMITS.wall_ms, slots, startable=slot is None)}
 
 
 def digests(*numbers: int) -> frozenset[str]:

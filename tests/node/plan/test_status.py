@@ -18,7 +18,7 @@ from node.plan.status import PlacementStatus, Progress, statuses
 VERSION = Version(2, "b" * 64, 1, Dialect.DENO)
 PLACEMENT = Placement("a", 5, ("a.example.org",), Limits(), VERSION)
 SPEC = SandboxSpec("a", VERSION, Limits())
-ROUTED = {"a.example.org": Route("a", 2, 0, Limits().wall_ms)}
+ROUTED = {"a.example.org": Route("a", 2, 0, Limits().wall_ms, (0,))}
 
 
 def status(observed: Observed, placement: Placement = PLACEMENT) -> PlacementStatus:
