@@ -212,7 +212,14 @@ class Agent:
             raise Refused(Turned.BOOT_FAILED.value, "The function cannot be started.")
         began = time.monotonic()
         self._wake.set()
-        slot = await self.demand.wait(function)
+        try:
+            slot = await self.demand.wait(function)
+        except Refused as refusal:
+            runs = any(view.spec.function == function and not view.retiring for view in self._pool.views())
+            full = not (runs or self._pool.free_slots() or self._pool.warm_slots())
+            if full and refusal.reason == Turned.TOO_LATE:
+                raise Refused(Turned.NO_SLOT.value, "The node runs as many functions as it may.") from refusal
+            raise
         _logger.info("function activated", function=function, slot=slot, took_s=round(time.monotonic() - began, 4))
         return slot
 
