@@ -146,8 +146,6 @@ class Activator:
             _logger.exception("a held request failed")
         finally:
             writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
 
     async def _held(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         headers = parse_head(head)
@@ -173,15 +171,13 @@ class Activator:
         try:
             sandbox_writer.write(head)
             async with asyncio.TaskGroup() as group:
-                upward = group.create_task(_pass_on(reader, sandbox_writer), name=f"held request {slot} upward")
+                upward = group.create_task(_pass_up(reader, sandbox_writer), name=f"held request {slot} upward")
                 answered = await _pass_on(sandbox_reader, writer)
                 upward.cancel()
             if not answered:
                 raise _Broken(self._sandboxes.last_reason(slot) or "sandbox_ended")
         finally:
             sandbox_writer.close()
-            with contextlib.suppress(ConnectionError):
-                await sandbox_writer.wait_closed()
 
 
 class _Broken(Exception):
@@ -198,9 +194,13 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
             any_bytes = True
             writer.write(piece)
             await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
     return any_bytes
+
+
+async def _pass_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await _pass_on(reader, writer)
+    with contextlib.suppress(OSError):
+        writer.write_eof()  # the client has gone away
 
 
 def parse_head(head: bytes) -> dict[str, str]:
