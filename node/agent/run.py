@@ -17,6 +17,7 @@ from node.agent.loop import Agent
 from node.agent.session import Session
 from node.config import NodeConfig
 from node.haproxy import countries, render
+from node.haproxy import settings as ingress_settings
 from node.haproxy.process import Ingress
 from node.sandbox import egress
 from node.sandbox.activator import Activator, Bounds
@@ -58,7 +59,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         _pool_settings(settings, sockets, deno), ingress, changed=agent.sandbox_changed, ended=agent.sandbox_ended
     )
     agent.demand.bounds = Bounds(within_s=settings.activation_s)
-    activator = Activator(Path(render.activator_socket(str(sockets))), agent.pool, agent.activate)
+    activator = Activator(Path(ingress_settings.activator_socket(str(sockets))), agent.pool, agent.activate)
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
     country_map = _country_map(settings)

@@ -180,6 +180,8 @@ class Route:
     """Where requests for one hostname go; *slot* is None while the function has no ready sandbox.
 
     *slots* are those of several sandboxes of the version, any of which may serve. *startable* without a slot: the first request starts one.
+    *shares* divide the requests among versions, a hundred in all; *refusal* is the reason why none is served. *assets* is the digest of the
+    files that answer before the program does, *static* says that there is no program.
     """
 
     function: str
@@ -188,6 +190,14 @@ class Route:
     wall_ms: int
     slots: tuple[int, ...] = ()
     startable: bool = False
+    shares: tuple[tuple[int, "Route"], ...] = ()
+    request_body_bytes: int = Limits().request_body_bytes
+    concurrency: int = Limits().concurrency
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    cache_epoch: int = 0
+    assets: str = ""
+    static: bool = False
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _HEAD_BYTES = 64 << 10  # the ingress lets less through
 _HEAD_WITHIN_S = 5.0
 _PIECE_BYTES = 64 << 10
 _RETRY_AFTER_S = 1
-REASON_HEADER = "x-nearhop-activation"  # by which the ingress knows an answer of ours from a program's
+REASON_HEADER = "activation-refused"  # by which the ingress knows an answer of ours from a program's
 _logger = log.get(__name__)
 
 

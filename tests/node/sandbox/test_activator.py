@@ -154,7 +154,7 @@ async def test_a_sandbox_that_ends_first_is_told_of_with_its_reason(ask, slots: 
     slots.reason = "exceeded_memory"
     answer = await ask(REQUEST)
     assert answer.startswith(b"HTTP/1.1 502 ")
-    assert b"x-nearhop-activation: exceeded_memory" in answer
+    assert b"activation-refused: exceeded_memory" in answer
     server.close()
 
 
