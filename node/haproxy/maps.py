@@ -39,7 +39,7 @@ def maps(routes: Mapping[str, Route]) -> Maps:
         entry, shares = _entry(route)
         picks.update(shares)
         if host in split:
-            paths[f"{host}/{path}/" if path.strip("/") else f"{host}/"] = entry
+            paths[f"{host}/{path.strip('/')}/" if path.strip("/") else f"{host}/"] = entry
         else:
             hosts[host] = entry
     return Maps(_text(hosts), _text(paths), _text(picks))
@@ -111,11 +111,20 @@ def _target(route: Route, slot: int | None) -> str:
 
 def _is_limited(route: Route) -> bool:
     standard = route.request_body_bytes == BODY_BYTES and route.concurrency == CONCURRENCY
-    several = len(route.slots) > 1  # HAProxy counts what is in flight for each slot, unless it is told to count by function
+    several = (
+        len(route.slots) > 1
+    )  # HAProxy counts what is in flight for each slot, unless it is told to count by function
     return not standard or several or bool(route.rate_limit.requests or route.assets)
 
 
 def _limits(route: Route) -> str:
     rate = route.rate_limit
-    fields = (route.request_body_bytes, route.concurrency, rate.requests, rate.period_s, route.cache_epoch, route.assets)
+    fields = (
+        route.request_body_bytes,
+        route.concurrency,
+        rate.requests,
+        rate.period_s,
+        route.cache_epoch,
+        route.assets,
+    )
     return "|".join(str(value) or "-" for value in fields)

@@ -14,7 +14,10 @@ _SENTENCES = {
     503: "The function cannot serve at the moment.",
     504: "The function did not answer in time.",
 }
-_RETURNED = {414: "The request's URL is too long.", 431: "The request's header is too large."}  # http-error knows them not
+_RETURNED = {
+    414: "The request's URL is too long.",
+    431: "The request's header is too large.",
+}  # http-error knows them not
 SLOT = "var(txn.route),word(1,|)"
 
 
@@ -54,5 +57,9 @@ def _reason(status: int) -> str:
 def _page(reason: str, sentence: str) -> str:
     # One text for both forms: the JSON punctuation is there only when the client asked for it.
     form = "var(txn.json,0),bool,iif"
-    begin, middle, end = (rf"%[{form}('{{\"reason\":\"',)]", rf"%[{form}('\",\"message\":\"',': ')]", rf"%[{form}('\"}}',)]")
+    begin, middle, end = (
+        rf"%[{form}('{{\"reason\":\"',)]",
+        rf"%[{form}('\",\"message\":\"',': ')]",
+        rf"%[{form}('\"}}',)]",
+    )
     return rf"{begin}%[{reason}]{middle}{sentence}{end}\n"

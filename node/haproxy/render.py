@@ -26,10 +26,13 @@ def _sections(ingress: Ingress) -> Iterator[tuple[str, Sequence[str]]]:
     yield "defaults slot from base", backends.defaults(ingress)
     yield "frontend ingress from base", frontend.frontend(ingress)
     yield "backend refusal from base", frontend.refusal()
-    yield "frontend sink from base", [
-        f"bind unix@{sink_socket(ingress.run_dir)} mode 600",
-        "http-request return status 502",
-    ]
+    yield (
+        "frontend sink from base",
+        [
+            f"bind unix@{sink_socket(ingress.run_dir)} mode 600",
+            "http-request return status 502",
+        ],
+    )
     yield from backends.tables().items()
     yield from backends.others(ingress).items()
     yield from (backends.slot(ingress, number) for number in range(ingress.slots))

@@ -80,23 +80,41 @@ async def where(client: httpx.AsyncClient, host: str, path: str = "/", **headers
     return answer.headers.get("x-nearhop-reason") or answer.text
 
 
-@pytest.mark.parametrize("spelling", ["a.example.org", "A.example.ORG", "a.example.org.", "a.example.org:7481", "A.EXAMPLE.org.:80"])
+@pytest.mark.parametrize(
+    "spelling", ["a.example.org", "A.example.ORG", "a.example.org.", "a.example.org:7481", "A.EXAMPLE.org.:80"]
+)
 async def test_a_hostname_has_several_spellings(ingress: Ingress, client: httpx.AsyncClient, spelling: str) -> None:
     await ingress.set_routes({"a.example.org": A})
     assert await where(client, spelling) == "s000"
 
 
-@pytest.mark.parametrize("host", ["b.example.org, a.example.org", "a.example.org:x", "a.example.org:80:80", "", "[::1]", "a b"])
+@pytest.mark.parametrize(
+    "host", ["b.example.org, a.example.org", "a.example.org:x", "a.example.org:80:80", "", "[::1]", "a b"]
+)
 async def test_what_is_no_hostname_is_refused(ingress: Ingress, client: httpx.AsyncClient, host: str) -> None:
     await ingress.set_routes({"a.example.org": A})
-    assert await where(client, host) in {"bad_host", "bad_request"}
+    answer = await client.get("/", headers={"host": host})
+    assert answer.status_code == 400
+    assert "s000" not in answer.text
 
 
 async def test_the_longest_path_of_whole_segments_wins(ingress: Ingress, client: httpx.AsyncClient) -> None:
     deep = Route("c", 1, 2, 30_000)
-    await ingress.set_routes({"x.example.org": A, "x.example.org/api": B, "x.example.org/api/deep/": deep, "y.example.org/api": B})
-    told = {path: await where(client, "x.example.org", path) for path in ("/", "/api", "/api/", "/api/x?y=/api/deep/", "/apix", "/API")}
-    assert told == {"/": "s000", "/api": "s001", "/api/": "s001", "/api/x?y=/api/deep/": "s001", "/apix": "s000", "/API": "s000"}
+    await ingress.set_routes(
+        {"x.example.org": A, "x.example.org/api": B, "x.example.org/api/deep/": deep, "y.example.org/api": B}
+    )
+    told = {
+        path: await where(client, "x.example.org", path)
+        for path in ("/", "/api", "/api/", "/api/x?y=/api/deep/", "/apix", "/API")
+    }
+    assert told == {
+        "/": "s000",
+        "/api": "s001",
+        "/api/": "s001",
+        "/api/x?y=/api/deep/": "s001",
+        "/apix": "s000",
+        "/API": "s000",
+    }
     assert await where(client, "X.example.org:80", "/api/deep/er") == "s002"
     assert await where(client, "y.example.org", "/api/x") == "s001"
     assert await where(client, "y.example.org", "/") == "no_such_host"
@@ -156,7 +174,9 @@ async def test_files_answer_before_the_program(
     await ingress.set_routes(
         {"a.example.org": replace(A, assets="d1"), "s.example.org": Route("s", 2, None, 900, assets="d1", static=True)}
     )
-    told = [await where(client, "a.example.org", path) for path in ("/", "/logo.svg?x", "/%C3%A4.html", "/else", "/api")]
+    told = [
+        await where(client, "a.example.org", path) for path in ("/", "/logo.svg?x", "/%C3%A4.html", "/else", "/api")
+    ]
     assert told == ["assets", "assets", "assets", "s000", "s000"]
     assert "x-nearhop-assets: d1\r\n" in listeners["assets"].heads[0]
     assert await where(client, "s.example.org", "/nothing") == "assets"
@@ -183,14 +203,19 @@ async def test_headers_of_other_platforms_are_not_taken_from_clients(
 async def test_each_function_has_its_own_greatest_body(ingress: Ingress, client: httpx.AsyncClient) -> None:
     await ingress.set_routes({"a.example.org": A, "small.example.org": replace(B, request_body_bytes=1000)})
 
-    async def post(host: str, size: int) -> tuple[int, str]:
-        answer = await client.post("/", headers={"host": host}, content=bytes(size))
-        return answer.status_code, answer.headers.get("x-nearhop-reason", "")
+    async def post(host: str, size: int) -> str:
+        reader, writer = await asyncio.open_connection(*ADDRESS.rsplit(":", 1))
+        writer.write(
+            f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\n\r\n".encode() + bytes(min(size, 2000))
+        )
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        writer.close()
+        return answer.split()[1] + (" body_too_large" if "x-nearhop-reason: body_too_large\r\n" in answer else "")
 
-    assert await post("small.example.org", 1000) == (200, "")
-    assert await post("small.example.org", 1001) == (413, "body_too_large")
-    assert await post("a.example.org", 1001) == (200, "")
-    assert await post("a.example.org", (10 << 20) + 1) == (413, "body_too_large")
+    assert await post("small.example.org", 1000) == "200"
+    assert await post("small.example.org", 1001) == "413 body_too_large"
+    assert await post("a.example.org", 1001) == "200"
+    assert await post("a.example.org", (10 << 20) + 1) == "413 body_too_large"
 
 
 async def test_long_urls_and_large_headers_are_refused(ingress: Ingress, client: httpx.AsyncClient) -> None:
