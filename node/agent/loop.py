@@ -33,7 +33,8 @@ _FETCH_RETRY_S = 5.0
 _HOLD_S = 30.0  # before a version that served once but does not start now is tried again
 _TURNS_MAX = 50  # of one convergence; a plan that does not come to rest is reported rather than spun on
 _REVISIT_S = 5.0  # the loop looks again even when nothing woke it
-_WHOLE_EVERY_S = 30.0  # between two looks at everything that is placed, whether or not something has happened to it
+_ROUND = 500  # functions that a revisit looks at though nothing has happened to them, each time the next ones
+_REMOVE_EVERY_S = 5.0  # between two looks for bundles that nobody needs
 _AWAKE_EVERY_S = 1.0  # between two notes of which functions run
 _logger = log.get(__name__)
 
@@ -51,7 +52,9 @@ class Agent:
         self._hosts: dict[str, set[str]] = {}  # of the routes, by function
         self._dirty: set[str] = set()  # functions to which something has happened since they were planned for
         self._pending: set[str] = set()  # functions that are not as they should be yet
-        self._whole_at = 0.0
+        self._round: list[str] = []  # functions that the coming revisits look at
+        self._removed_at = 0.0
+        self._good_texts: dict[str, tuple[Good, str]] = {}
         self._awake: frozenset[str] = frozenset()  # functions that ran when the agent ended, until they run again
         self._noted: frozenset[str] = frozenset()
         self._noted_at = 0.0
@@ -65,6 +68,7 @@ class Agent:
         self._fetching: dict[str, float] = {}
         self._fetch_failures: dict[str, FetchFailure] = {}
         self._statuses: dict[str, PlacementStatus] = {}
+        self._status_messages: dict[str, pb.PlacementStatus] = {}
         self._heartbeat_s = 2.0
         self._wake = asyncio.Event()
         self._report_now = asyncio.Event()
@@ -110,6 +114,7 @@ class Agent:
         """Return the spooled functions' routes, none of which has a sandbox yet: they are known, and will be there soon."""
         self._routes = plan.routes(self._snapshot, self._observe())
         self._hosts = plan.hosts_by_function(self._routes)
+        self._dirty |= plan.unsettled(self._index, self._observe())
         return self._routes
 
     # What the session calls
@@ -178,7 +183,7 @@ class Agent:
         self._pending &= wanted.keys()
         self._awake &= wanted.keys()
         for gone in self._statuses.keys() - wanted.keys():
-            del self._statuses[gone]
+            del self._statuses[gone], self._status_messages[gone]
 
     # What the pool calls
 
@@ -246,24 +251,35 @@ class Agent:
                     await self._wake.wait()
             except TimeoutError:
                 self._expire_fetches()
+                self._look_round()
 
     async def _converge(self) -> None:
-        now = time.monotonic()
-        whole = now - self._whole_at >= _WHOLE_EVERY_S or self._whole_at == 0.0
-        if whole:
-            self._whole_at = now
         for _ in range(_TURNS_MAX):
             observed = self._observe()
-            only = None if whole else self._attended(observed)
-            actions = plan.diff_some(self._index, observed, time.monotonic(), only)
+            only = self._attended(observed)
             self._dirty.clear()
+            actions = plan.diff_some(self._index, observed, time.monotonic(), only)
             done = [await self._perform(action) for action in actions]
-            self._note_statuses(self._index.placements.keys() if only is None else only)
+            self._note_statuses(only)
             if not any(done) and not self._dirty:
                 await self._note_awake()
+                self._remove_bundles()
                 return
-            whole = False
         _logger.error("the plan does not come to rest", actions=[type(action).__name__ for action in actions])
+
+    def _remove_bundles(self) -> None:
+        now = time.monotonic()
+        if now - self._removed_at >= _REMOVE_EVERY_S:
+            self._removed_at = now
+            for action in plan.removals(self._index, self._observe()):
+                self._bundles.remove(action.digest)
+
+    def _look_round(self) -> None:
+        """Attend to the next functions, so that each is looked at now and then whatever was missed."""
+        if not self._round:
+            self._round = [*self._index.placements]
+        self._dirty.update(self._round[-_ROUND:])
+        del self._round[-_ROUND:]
 
     def _attended(self, observed: Observed) -> set[str]:
         """Name the functions that may need something: those that run, are wanted, are not there yet, or have changed."""
@@ -341,10 +357,20 @@ class Agent:
         return True
 
     async def _remember(self, good: dict[str, Good]) -> bool:
-        body = json.dumps(codec.good_to_json(good)).encode()
+        body = self._good_text(good)
         await self._backlog.write(self._good_path, body)
         self._good = good
         return True
+
+    def _good_text(self, good: Mapping[str, Good]) -> bytes:
+        # What is known of a function seldom changes: only that is rendered anew.
+        texts = self._good_texts
+        for name, item in good.items():
+            if (known := texts.get(name)) is None or known[0] is not item:
+                texts[name] = (item, json.dumps(codec.good_to_json({name: item}))[1:-1])
+        for gone in texts.keys() - good.keys():
+            del texts[gone]
+        return ("{" + ",".join(text for _, text in texts.values()) + "}").encode()
 
     def _observe(self) -> Observed:
         return Observed(
@@ -378,6 +404,7 @@ class Agent:
         for name, status in found.items():
             if self._statuses.get(name) != status:
                 self._statuses[name] = status
+                [self._status_messages[name]] = codec.statuses([status])
                 self._report_now.set()
             if status.progress is Progress.PENDING:
                 self._pending.add(name)
@@ -396,10 +423,10 @@ class Agent:
             if self.session is not None:
                 self.session.send(pb.NodeMessage(report=self._report()))
 
-    def _statuses_now(self) -> list[PlacementStatus]:
+    def _statuses_now(self) -> list[pb.PlacementStatus]:
         if missing := [name for name in self._index.placements if name not in self._statuses]:
             self._note_statuses(missing)
-        return [self._statuses[name] for name in self._index.placements]
+        return [self._status_messages[name] for name in self._index.placements]
 
     def _report(self) -> pb.NodeReport:
         return report.node_report(

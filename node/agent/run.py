@@ -16,7 +16,7 @@ from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
 from node.agent.session import Session
 from node.config import NodeConfig
-from node.haproxy import countries, render
+from node.haproxy import countries, render, tls
 from node.haproxy import settings as ingress_settings
 from node.haproxy.process import Ingress
 from node.sandbox import egress
@@ -80,6 +80,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         if membership is not None:
             work.append(tasks.spawn(group, membership.run(), name="membership"))
             work.append(tasks.spawn(group, agent.session.reopen_on_renewal(), name="session renewal"))
+        if settings.tls_listen:
+            work.append(tasks.spawn(group, tls.follow(Path(settings.tls_certificates), ingress), name="certificates"))
         if country_map is not None:
             work.append(tasks.spawn(group, _countries(settings, ingress, country_map), name="countries"))
         await stop.wait()
@@ -107,6 +109,10 @@ def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render
         trusted_proxies=config.networks(settings.trusted_proxies),
         threads=settings.haproxy_threads,
         max_connections=settings.max_connections,
+        proxy_protocol=config.networks(settings.proxy_protocol),
+        tls_listen=tuple(settings.tls_listen),
+        redirect_to_https=settings.redirect_to_https,
+        cache_mib=settings.edge_cache_mib,
     )
 
 

@@ -76,7 +76,8 @@ def index(snapshot: Snapshot) -> Index:
 
 def changed(before: Index, after: Index) -> set[str]:
     """Name the functions that two snapshots do not place alike."""
-    names = {name for name, item in after.placements.items() if before.placements.get(name) != item}
+    old = before.placements
+    names = {name for name, item in after.placements.items() if (was := old.get(name)) is not item and was != item}
     names |= before.placements.keys() - after.placements.keys()
     names |= {name for host, name in after.owners.items() if before.owners.get(host) != name}
     return names | {name for host, name in before.owners.items() if after.owners.get(host) != name}
@@ -96,11 +97,12 @@ class _World:
 
 def diff(snapshot: Snapshot, observed: Observed, now: float) -> tuple[Action, ...]:
     """Say what to do next, in order. Empty when there is nothing to do but wait, or nothing at all."""
-    return diff_some(index(snapshot), observed, now, None)
+    placed = index(snapshot)
+    return (*diff_some(placed, observed, now, None), *removals(placed, observed))
 
 
 def diff_some(placed: Index, observed: Observed, now: float, only: Collection[str] | None) -> tuple[Action, ...]:
-    """Say what to do next for the functions in *only*, None for all; with all of them, bundles that nobody needs are removed too.
+    """Say what to do next for the functions in *only*, None for all. Bundles are removed by removals() alone.
 
     *only* must name every function that has a sandbox, or that requests wait for.
     """
@@ -112,7 +114,6 @@ def diff_some(placed: Index, observed: Observed, now: float, only: Collection[st
         *_switch(wanted, world),
         *_remember(world),
         *_drains(wanted, world),
-        *(_removals(wanted, world) if only is None else ()),
     )
 
 
@@ -340,10 +341,19 @@ def _drains(wanted: Mapping[str, Wanted], world: _World) -> Iterator[DrainSandbo
             yield DrainSandbox(sandbox.slot)
 
 
-def _removals(wanted: Mapping[str, Wanted], world: _World) -> Iterator[RemoveBundle]:
-    placements = world.index.placements
-    used = {spec.version.digest for specs in wanted.values() for spec in specs}
-    used |= {p.version.digest for p in placements.values() if p.version is not None}
-    used |= {good.version.digest for function, good in world.observed.good.items() if function in placements}
-    used |= {sandbox.spec.version.digest for sandbox in world.observed.sandboxes}
-    yield from (RemoveBundle(digest) for digest in sorted(world.observed.bundles - used))
+def removals(placed: Index, observed: Observed) -> tuple[RemoveBundle, ...]:
+    """Name the bundles that no version needs which is asked for, served last, or runs."""
+    used = {p.version.digest for p in placed.placements.values() if p.version is not None}
+    used |= {good.version.digest for function, good in observed.good.items() if function in placed.placements}
+    used |= {sandbox.spec.version.digest for sandbox in observed.sandboxes}
+    return tuple(RemoveBundle(digest) for digest in sorted(observed.bundles - used))
+
+
+def unsettled(placed: Index, observed: Observed) -> set[str]:
+    """Name the functions of which another version is asked for than served last, and those that are known without being placed."""
+    names = {
+        name
+        for name, placement in placed.placements.items()
+        if (good := observed.good.get(name)) is None or good.version != placement.version
+    }
+    return names | (observed.good.keys() - placed.placements.keys())
