@@ -32,6 +32,7 @@ from controlplane.api.mutations import Mutations
 from controlplane.api.node_control import NodeControl
 from controlplane.api.nodes import Nodes, look
 from controlplane.api.publisher import Publisher
+from controlplane.api.purges import Purges
 from controlplane.api.router_control import RouterControl
 from controlplane.api.routers import Routers
 from controlplane.api.routing import Locate, Routing
@@ -110,11 +111,13 @@ class ControlPlane:
         limits = config.limits
         self.store = access.store(config)
         self.cache = Cache(self.store)
+        self.sessions = Sessions(Beat(limits.heartbeat_interval_s, limits.lease_ttl_s))
         self.safe = Safe()
         self.publisher = Publisher(self.cache, config.zone, self.safe)
         self.logs = Logs()
+        self.mutations = Mutations(self.store, self.cache, Requests(self.store, monotonic=time.monotonic))
+        self.purges = Purges(self.mutations, self.cache, self.sessions)
         self._scheduled = Scheduled(self.store, self.cache)
-        self.sessions = Sessions(Beat(limits.heartbeat_interval_s, limits.lease_ttl_s))
         self.routers = Routers()
         self.flows = Flows()
         self.interceptor = ErrorInterceptor()
@@ -217,10 +220,9 @@ class ControlPlane:
         return EtcdBundles(store, clock=time.time, quota_bytes=self.config.limits.bundle_quota_mib << 20)
 
     async def _add_services(self, server: grpc.aio.Server, locate: Locate) -> None:
-        requests = Requests(self.store, monotonic=time.monotonic)
-        mutations = Mutations(self.store, self.cache, requests)
+        mutations = self.mutations
         functions = Functions(
-            mutations, self.cache, self.config.zone, safe=self.safe, sessions=self.sessions, logs=self.logs
+            self.mutations, self.cache, self.config.zone, safe=self.safe, purges=self.purges, logs=self.logs
         )
         functions_pb2_grpc.add_FunctionsServicer_to_server(functions, server)
         versions_pb2_grpc.add_VersionsServicer_to_server(

@@ -12,7 +12,6 @@ from controlplane.api.logs import Logs
 from controlplane.api.mutations import Mutations, Proposal
 from controlplane.api.purges import Purges
 from controlplane.api.secrets import Safe, SecretCalls
-from controlplane.api.sessions import Sessions
 from controlplane.model import Event, EventKind, Function
 from controlplane.store import claims, events, keys
 from controlplane.store import codec as records
@@ -24,16 +23,16 @@ from nearhop.v1 import functions_pb2, functions_pb2_grpc
 
 
 class Functions(functions_pb2_grpc.FunctionsServicer):
-    """*logs* streams the functions' logs, *safe* seals their secrets, *sessions* hears what nodes have taken over."""
+    """*logs* streams the functions' logs, *safe* seals their secrets."""
 
     def __init__(
-        self, mutations: Mutations, cache: Cache, zone: str, *, safe: Safe, sessions: Sessions, logs: Logs
+        self, mutations: Mutations, cache: Cache, zone: str, *, safe: Safe, purges: Purges, logs: Logs
     ) -> None:
         self._mutations = mutations
         self._cache = cache
         self._zone = zone
         self._secrets = SecretCalls(mutations, cache, safe)
-        self._purges = Purges(mutations, cache, sessions)
+        self._purges = purges
         self._logs = logs
 
     async def CreateFunction(

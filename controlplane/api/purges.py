@@ -22,6 +22,8 @@ _LOOK_EVERY_S = 0.02
 
 
 class Purges:
+    """Runs purges; *sessions* hears what nodes have taken over."""
+
     def __init__(self, mutations: Mutations, cache: Cache, sessions: Sessions, *, within_s: float = WITHIN_S) -> None:
         self._mutations = mutations
         self._cache = cache
