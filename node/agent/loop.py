@@ -17,6 +17,9 @@ from nearhop import log
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import codec, report, spool
 from node.agent.bundles import BundleError, BundleStore
+from node.agent.logbook import LogBook
+from node.agent.scheduled import ScheduledCalls
+from node.agent.sealing import Sealer
 from node.agent.session import Session
 from node.config import NodeConfig
 from node.haproxy.process import Ingress
@@ -27,6 +30,7 @@ from node.plan.status import PlacementStatus, Progress, statuses_some
 from node.sandbox.activator import Demand, Refused
 from node.sandbox.activator import Refusal as Turned
 from node.sandbox.pool import Pool
+from node.sandbox.process import clean
 
 _FETCH_WITHIN_S = 30.0
 _FETCH_RETRY_S = 5.0
@@ -73,6 +77,9 @@ class Agent:
         self._wake = asyncio.Event()
         self._report_now = asyncio.Event()
         self._instance = secrets.token_hex(8)
+        self._sealer = Sealer(settings.state_dir)
+        self.logbook = LogBook(settings.id)
+        self.calls: ScheduledCalls | None = None
         self.session: Session | None = None
         self.pool: Pool | None = None
 
@@ -94,7 +101,9 @@ class Agent:
         """Read the spool: the node serves from it until the control plane says otherwise."""
         if (body := spool.read(self._snapshot_path)) is not None:
             try:
-                self._snapshot = self._decoder.snapshot(pb.Snapshot.FromString(body))
+                spooled = pb.Snapshot.FromString(body)
+                self._sealer.open(spooled)
+                self._snapshot = self._decoder.snapshot(spooled)
                 self._index = plan.index(self._snapshot)
             except DecodeError:
                 spool.quarantine(self._snapshot_path)
@@ -130,20 +139,46 @@ class Agent:
     def disconnected(self) -> None:
         self._fetching.clear()
         self._bundles.forget_arrivals()
+        self.logbook.disconnected()
+
+    def scheduled(self, message: pb.ScheduledEvent) -> None:
+        if self.calls is not None:
+            self.calls.take(message)
+
+    def log_interest(self, message: pb.LogInterest) -> None:
+        self.logbook.want(message.functions)
+
+    def logged(self, spec: SandboxSpec, level: str, text: str, reason: str = "") -> None:
+        """Enter what a program said, or what became of it, into its function's log."""
+        self.logbook.add(spec.function, spec.version.number, level, clean(text), reason)
 
     async def snapshot(self, message: pb.Snapshot) -> None:
         if message.revision < self._snapshot.revision:
             _logger.warning("an older snapshot was ignored", revision=message.revision, have=self._snapshot.revision)
             return
         # It is applied even when it cannot be spooled: what is lost until it can is only the memory of it, should the agent start anew.
-        await self._backlog.write(self._snapshot_path, message.SerializeToString())
+        await self._spool(message)
         before = self._index
         self._snapshot = self._decoder.snapshot(message)
         self._index = plan.index(self._snapshot)
-        self._dirty |= plan.changed(before, self._index)
+        changed = plan.changed(before, self._index)
+        self._dirty |= changed
+        # A secret, a limit or a manifest may be what was missing.
+        self._refusals = {f: refusal for f, refusal in self._refusals.items() if f not in changed}
         self._forget_what_is_not_wanted()
+        self._note_statuses(
+            changed & self._index.placements.keys()
+        )  # no report tells the new revision with the old state
         self._wake.set()
         self._report_now.set()
+
+    async def _spool(self, message: pb.Snapshot) -> None:
+        try:
+            body = self._sealer.sealed(message).SerializeToString()
+        except OSError as error:
+            _logger.warning("a snapshot is not spooled: its secrets cannot be sealed", error=str(error))
+            return
+        await self._backlog.write(self._snapshot_path, body)
 
     async def chunk(self, message: pb.BundleChunk) -> None:
         digest = message.digest
@@ -180,6 +215,7 @@ class Agent:
             digests = {p.version.digest for p in wanted.values() if p.version is not None}
             self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
+        self.logbook.keep(wanted)
         self._pending &= wanted.keys()
         self._awake &= wanted.keys()
         for gone in self._statuses.keys() - wanted.keys():
@@ -196,6 +232,7 @@ class Agent:
     def sandbox_ended(self, spec: SandboxSpec, error: str) -> None:
         """A sandbox that was never ready is gone: its version is refused, if it is the one asked for."""
         _logger.warning("a version did not start", function=spec.function, version=spec.version.number, error=error)
+        self.logged(spec, "error", f"the version did not start: {error}", "boot_failed")
         self._held[spec] = time.monotonic() + _HOLD_S
         self._awake -= {spec.function}
         placement = self._index.placements.get(spec.function)

@@ -14,6 +14,7 @@ from node import config
 from node.agent import paths
 from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
+from node.agent.scheduled import ScheduledCalls
 from node.agent.session import Session
 from node.config import NodeConfig
 from node.haproxy import countries, render, tls
@@ -62,6 +63,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     activator = Activator(Path(ingress_settings.activator_socket(str(sockets))), agent.pool, agent.activate)
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
+    agent.pool.logged = agent.logged
+    agent.calls = ScheduledCalls(agent.pool, agent.activate, agent.session.send, agent.logbook)
     country_map = _country_map(settings)
     if country_map is not None and await asyncio.to_thread(country_map.exists):
         ingress.link_countries(country_map)
@@ -76,6 +79,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
+            tasks.spawn(group, agent.logbook.run(agent.session.send), name="function logs"),
+            tasks.spawn(group, agent.calls.run(), name="scheduled calls"),
         ]
         if membership is not None:
             work.append(tasks.spawn(group, membership.run(), name="membership"))
