@@ -20,6 +20,8 @@ from node.haproxy import countries, render
 from node.haproxy.process import Ingress
 from node.sandbox import egress
 from node.sandbox.command import MINIMUM_DENO
+from node.sandbox.isolation import launcher
+from node.sandbox.isolation.launcher import Launcher
 from node.sandbox.pool import Pool, Settings
 
 _STOP_GRACE_S = 5.0  # for requests in flight
@@ -53,8 +55,13 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     await asyncio.to_thread(bundles.open)
     agent = Agent(settings, ingress, bundles)
     agent.load()
+    sandboxes = _launcher(settings, sockets, deno)
+    await _isolate(sandboxes, settings)
     agent.pool = Pool(
-        _pool_settings(settings, sockets, deno), ingress, changed=agent.sandbox_changed, ended=agent.sandbox_ended
+        _pool_settings(settings, sockets, sandboxes),
+        ingress,
+        changed=agent.sandbox_changed,
+        ended=agent.sandbox_ended,
     )
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
@@ -82,6 +89,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         await ingress.stop(_STOP_GRACE_S)
         for task in work:
             task.cancel()
+    await sandboxes.close()
 
 
 def _membership(settings: NodeConfig) -> Membership | None:
@@ -105,18 +113,36 @@ def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render
     )
 
 
-def _pool_settings(settings: NodeConfig, sockets: Path, deno: Path) -> Settings:
+def _launcher(settings: NodeConfig, sockets: Path, deno: Path) -> Launcher:
     cache = settings.state_dir.resolve() / "deno"
     _make(cache)
     interfaces = psutil.net_if_addrs().values()
     families = (socket.AF_INET, socket.AF_INET6)
     local = [item.address for addresses in interfaces for item in addresses if item.family in families]
+    return Launcher(
+        launcher.Settings(
+            deno=deno,
+            run_dir=sockets,
+            cache_dir=cache,
+            deny_net=egress.deny_net(config.networks(settings.egress_allow), local),
+            public=lambda slot: Path(render.slot_socket(str(sockets), slot)),
+        )
+    )
+
+
+async def _isolate(it: Launcher, settings: NodeConfig) -> None:
+    await it.open()
+    if settings.isolation == "full" and it.level != "full":
+        await it.close()
+        raise Refused(f'the configuration demands isolation = "full", but here it is {it.level}')
+    if it.level != "full":
+        _logger.warning("sandboxes are not fully isolated", level=it.level)
+
+
+def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Settings:
     return Settings(
-        deno=deno,
-        run_dir=sockets,
-        cache_dir=cache,
+        launcher=it,
         slots=settings.slots,
-        deny_net=egress.deny_net(config.networks(settings.egress_allow), local),
         socket=lambda slot: Path(render.slot_socket(str(sockets), slot)),
         boot_cpu_s=settings.boot_cpu_s,
         boot_wall_s=settings.boot_wall_s,

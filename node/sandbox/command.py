@@ -6,10 +6,11 @@ MINIMUM_DENO = (2, 9, 5)  # older ones miss permission checks that the sandbox r
 GUEST = Path(__file__).with_name("guest")
 
 
-def argv(deno: Path, socket: Path, *, memory_mib: int, deny_net: str) -> list[str]:
+def argv(deno: Path, socket: Path, *, memory_mib: int, deny_net: str, guest: Path = GUEST) -> list[str]:
     """Return the command that starts the guest on *socket*.
 
     Reading and writing are allowed for the socket alone, because listening on it needs both; the guest gives both up once it listens.
+    *deny_net* may be empty where the sandbox has no network; *guest* is where the guest's files are for the engine.
     """
     return [
         str(deno),
@@ -28,25 +29,25 @@ def argv(deno: Path, socket: Path, *, memory_mib: int, deny_net: str) -> list[st
         "--deny-sys",
         "--deny-env",
         "--deny-import",
-        f"--import-map={GUEST / 'imports.json'}",
+        f"--import-map={guest / 'imports.json'}",
         f"--allow-read={socket}",
         f"--allow-write={socket}",
         "--allow-net",
-        f"--deny-net={deny_net}",
+        *([f"--deny-net={deny_net}"] if deny_net else []),
         f"--v8-flags=--max-old-space-size={memory_mib}",
-        str(GUEST / "main.ts"),
+        str(guest / "main.ts"),
         str(socket),
     ]
 
 
-def environment(cache_dir: Path) -> dict[str, str]:
+def environment(cache_dir: Path, *, ipv6: bool = False) -> dict[str, str]:
     """Return the whole environment of a sandbox: nothing of the agent's, so no secret and no proxy."""
-    return {
+    # The engine cannot deny ranges of IPv6: where it has the machine's network, no name may lead to them.
+    return ({} if ipv6 else {"RES_OPTIONS": "no-aaaa"}) | {
         "DENO_DIR": str(cache_dir),
         "DENO_NO_UPDATE_CHECK": "1",
         "HOME": "/nonexistent",
         "LANG": "C.UTF-8",
         "NO_COLOR": "1",
-        "RES_OPTIONS": "no-aaaa",  # IPv6 ranges cannot be denied, so no name leads to them
         "TZ": "UTC",
     }

@@ -14,7 +14,8 @@ from node.lifecycle import machine
 from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, wants_counts
 from node.lifecycle.machine import Phase
 from node.plan.records import SandboxSpec, SandboxView
-from node.sandbox import command, process
+from node.sandbox import process
+from node.sandbox.isolation.launcher import Launcher
 from node.sandbox.process import Guest, Message
 
 _IDLE_S = 0.05  # between samples once nothing has used CPU for _IDLE_AFTER_S
@@ -47,11 +48,8 @@ class Ingress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    deno: Path
-    run_dir: Path
-    cache_dir: Path
+    launcher: Launcher
     slots: int
-    deny_net: str
     socket: Callable[[int], Path]
     boot_cpu_s: float = 1.0
     boot_wall_s: float = 10.0
@@ -124,6 +122,11 @@ class Pool:
             for held in self._held.values()
             if held.state.phase is not Phase.GONE
         ]
+
+    @property
+    def isolation(self) -> str:
+        """How sandboxes are held: "full", or "reduced: " and what is missing."""
+        return self._settings.launcher.level
 
     def start(self, slot: int, spec: SandboxSpec, source: bytes) -> None:
         """Start a sandbox on a free slot."""
@@ -253,17 +256,19 @@ class Pool:
         status, last_words = 127, ""
         try:
             _unlink(socket)
-            argv = command.argv(
-                self._settings.deno, socket, memory_mib=held.spec.limits.memory_mib, deny_net=self._settings.deny_net
+            guest = await self._settings.launcher.start(
+                slot, memory_mib=held.spec.limits.memory_mib, memory_bytes=held.state.budget.memory_bytes
             )
-            guest = await process.spawn(argv, command.environment(self._settings.cache_dir), cwd=self._settings.run_dir)
         except OSError as error:
             last_words = str(error)
         else:
             held.guest, held.last_cpu_s, held.memory_at, held.repeated = guest, 0.0, 0.0, False
             if not held.state.live or held.state.phase is Phase.STOPPING:
                 guest.kill()  # it was given up while it was being started
-            header = {"dialect": held.spec.version.dialect.value}
+            header = {
+                "dialect": held.spec.version.dialect.value,
+                "sockets": {"egress": self._settings.launcher.service("egress")},
+            }
             try:
                 status = await guest.run(header, held.source, lambda message: self._heard(slot, held, message))
             finally:

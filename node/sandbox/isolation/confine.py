@@ -10,11 +10,10 @@ from pathlib import Path
 from node.sandbox.isolation import kernel, landlock, seccomp
 from node.sandbox.isolation.layout import SCRATCH, Bind, Plan
 
-NAMESPACES = (
-    kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
-)
+NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 INSIDE_UID = 65534
 _BARE = kernel.MS_NOSUID | kernel.MS_NODEV
+_ANY_STACK = "000000010000-7ffffffff000 rw-p 00000000 00:00 0 [stack]\n"
 _KEPT = {
     os.ST_RDONLY: kernel.MS_RDONLY, os.ST_NOSUID: kernel.MS_NOSUID, os.ST_NODEV: kernel.MS_NODEV, os.ST_NOEXEC: kernel.MS_NOEXEC,
     os.ST_NOATIME: kernel.MS_NOATIME, os.ST_NODIRATIME: kernel.MS_NODIRATIME, os.ST_RELATIME: kernel.MS_RELATIME,
@@ -31,6 +30,7 @@ def build_root(plan: Plan) -> None:
     Path(scratch).mkdir()
     options = f"size={plan.limits.scratch_bytes},nr_inodes=1024,mode=1777"
     kernel.mount("tmpfs", scratch, "tmpfs", _BARE | kernel.MS_NOEXEC, options)
+    _processes(plan.root + "/proc")
     # The new root is stacked on the old one, which is then the lower of the two and let go of: no folder for it is needed.
     os.chdir(plan.root)
     kernel.pivot_root(".", ".")
@@ -38,6 +38,17 @@ def build_root(plan: Plan) -> None:
     os.chdir("/")
     kernel.mount("none", "/", "", kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | _BARE)
     kernel.set_hostname("sandbox")
+
+
+def _processes(proc: str) -> None:
+    # The C library learns the size of the main thread's stack from /proc/self/maps and the engine ends without it. In a container, where parts of
+    # /proc are covered, the kernel refuses a /proc of one's own: one line that covers every stack will do.
+    Path(proc).mkdir()
+    try:
+        kernel.mount("proc", proc, "proc", _BARE | kernel.MS_NOEXEC | kernel.MS_RDONLY, "subset=pid")
+    except OSError:
+        Path(f"{proc}/self").mkdir()
+        Path(f"{proc}/self/maps").write_text(_ANY_STACK)
 
 
 def _bind(root: str, bind: Bind) -> None:
@@ -71,7 +82,7 @@ def become(plan: Plan, *, root: bool) -> None:
         if plan.isolated:
             kernel.unshare(kernel.CLONE_NEWUSER)  # unmapped: inside, it is nobody
     kernel.drop_capabilities()
-    landlock.restrict(read=plan.read, execute=plan.execute, write=plan.write, internet=not plan.isolated)
+    landlock.restrict(plan.paths, internet=not plan.isolated)
     if plan.seccomp:
         kernel.filter_system_calls(seccomp.program(kernel.machine(), internet=not plan.isolated))
 

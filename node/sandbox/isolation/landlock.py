@@ -4,17 +4,18 @@ import ctypes
 import os
 import stat
 import struct
-from collections.abc import Iterable
 
 from node.sandbox.isolation import kernel
+from node.sandbox.isolation.layout import Paths
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_REMOVE_FILE, _MAKE_REG, _MAKE_SOCK = 32, 256, 512
+_REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _MAKE_SOCK, _REFER = 16, 32, 128, 256, 512, 1 << 13
 _TRUNCATE = 1 << 14
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
 _FS_BITS = (0, 13, 14, 15, 15, 16)  # how many rights an ABI knows, landlock(7); the last one repeats
 _READ = _READ_FILE | _READ_DIR
-_WRITE = _READ | _WRITE_FILE | _REMOVE_FILE | _MAKE_REG | _MAKE_SOCK | _TRUNCATE
+_WRITE = _READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _TRUNCATE | _REFER
+_LISTEN = _READ | _REMOVE_FILE | _MAKE_SOCK  # no regular file: this folder lies on the machine's disk
 
 
 def abi() -> int:
@@ -25,8 +26,8 @@ def abi() -> int:
         return 0
 
 
-def restrict(*, read: Iterable[str], execute: Iterable[str], write: Iterable[str], internet: bool) -> None:
-    """Leave this process the named paths and what is below them; without *internet* no TCP either. Needs no_new_privs.
+def restrict(paths: Paths, *, internet: bool) -> None:
+    """Leave this process the named paths; without *internet* no TCP either. Needs no_new_privs.
 
     Paths that do not exist are passed over. Does nothing where the kernel has no Landlock.
     """
@@ -39,8 +40,9 @@ def restrict(*, read: Iterable[str], execute: Iterable[str], write: Iterable[str
     attributes = struct.pack("QQQ", known, tcp, scoped)[: 8 if version < 4 else 16 if version < 6 else 24]
     rules = kernel.call(kernel.LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0, what="landlock rules")
     try:
-        for paths, rights in ((read, _READ), (execute, _READ | _EXECUTE), (write, _WRITE)):
-            for path in paths:
+        left = ((paths.read, _READ), (paths.execute, _READ | _EXECUTE), (paths.write, _WRITE), (paths.listen, _LISTEN))
+        for some, rights in left:
+            for path in some:
                 _allow(rules, path, rights & known)
         kernel.call(kernel.LANDLOCK_RESTRICT_SELF, rules, 0, what="landlock")
     finally:

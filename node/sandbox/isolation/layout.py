@@ -1,7 +1,7 @@
 """What one sandbox is given: its root file system, user, limits and command, as one plain record that travels to the zygote. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -29,6 +29,16 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
+class Paths:
+    """What Landlock leaves a sandbox of the file system that it sees, each path with what is below it."""
+
+    read: tuple[str, ...] = ()
+    execute: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    listen: tuple[str, ...] = ()  # unix sockets may be made and removed there
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Of one sandbox's process."""
 
@@ -49,9 +59,7 @@ class Plan:
     uid: int | None = None  # its own user on the machine; None keeps the agent's
     limits: Limits = field(default_factory=Limits)
     seccomp: bool = True
-    read: tuple[str, ...] = ()  # what Landlock leaves it, by the paths that it sees
-    execute: tuple[str, ...] = ()
-    write: tuple[str, ...] = ()
+    paths: Paths = field(default_factory=Paths)
     groups: tuple[str, ...] = ()  # folders of its control groups
 
     @property
@@ -67,8 +75,8 @@ def decode(body: bytes) -> Plan:
     raw: dict[str, Any] = json.loads(body)
     raw["binds"] = tuple(Bind(**bind) for bind in raw["binds"])
     raw["limits"] = Limits(**raw["limits"])
-    for name in ("argv", "read", "execute", "write", "groups"):
-        raw[name] = tuple(raw[name])
+    raw["paths"] = Paths(**{name: tuple(some) for name, some in raw["paths"].items()})
+    raw["argv"], raw["groups"] = tuple(raw["argv"]), tuple(raw["groups"])
     return Plan(**raw)
 
 
@@ -78,7 +86,14 @@ def own_uid(node: int, slot: int) -> int:
 
 
 def binds(
-    *, engine: str, libraries: Mapping[str, str], guest: str, cache: str, inbound: str, services: str, warm: bool = False
+    *,
+    engine: str,
+    libraries: Mapping[str, str],
+    guest: str,
+    cache: str,
+    inbound: str,
+    services: str,
+    warm: bool = False,
 ) -> tuple[Bind, ...]:
     """Return what a sandbox's file system consists of. *libraries* maps what the engine asks for to where it is; *warm* may fill the cache."""
     return (
@@ -90,5 +105,3 @@ def binds(
         Bind(inbound, INBOUND, writable=True),
         Bind(services, SERVICES),
     )
-
-

@@ -11,13 +11,14 @@ import os
 import select
 import signal
 import socket
-import sys
 
 from node.sandbox.isolation import confine, kernel
 from node.sandbox.isolation.layout import Plan, decode
 
 _REQUEST_BYTES = 128 << 10
-_NICE = 5  # below the ingress and the agent: who watches must get the processor when who is watched does not let go of it
+_NICE = (
+    5  # below the ingress and the agent: who watches must get the processor when who is watched does not let go of it
+)
 
 
 def main() -> None:
@@ -28,11 +29,11 @@ def main() -> None:
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     life_read, life_write = os.pipe2(os.O_CLOEXEC)
     while True:
-        readable, _, _ = select.select([control, wake_read], [], [])
+        readable, _, _ = select.select([control.fileno(), wake_read], [], [])
         if wake_read in readable:
             os.read(wake_read, 4096)
             _reap(control)
-        if control in readable and not _serve(control, life_read, life_write):
+        if control.fileno() in readable and not _serve(control, life_read, life_write):
             return
 
 
@@ -121,7 +122,7 @@ def _become(plan: Plan, streams: list[int], life_read: int) -> None:
     if select.select([life_read], [], [], 0)[0]:
         return  # the zygote has ended in the meantime
     kernel.close_from(3)
-    os.execve(plan.argv[0], plan.argv, plan.env)
+    os.execve(plan.argv[0], plan.argv, plan.env)  # noqa: S606  # the engine, by its path
 
 
 def _reap(control: socket.socket) -> None:
@@ -149,4 +150,4 @@ def _write(path: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
