@@ -131,6 +131,13 @@ def _settings(hierarchy: Hierarchy, memory_bytes: int) -> list[tuple[str, str]]:
     return found
 
 
+def join(groups: tuple[Path, ...], pid: int) -> None:
+    """Move a process into its groups; one that has ended already is in none. Raises OSError."""
+    with contextlib.suppress(ProcessLookupError):
+        for group in groups:
+            (group / "cgroup.procs").write_text(str(pid))
+
+
 def remove(groups: tuple[Path, ...]) -> None:
     """Remove the groups of a sandbox that has ended; one that is not empty yet stays for the next use of its name."""
     for group in groups:

@@ -8,7 +8,7 @@ import resource
 from pathlib import Path
 
 from node.sandbox.isolation import kernel, landlock, seccomp
-from node.sandbox.isolation.layout import SCRATCH, Bind, Plan
+from node.sandbox.isolation.layout import CACHE, SCRATCH, Bind, Plan
 
 NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 INSIDE_UID = 65534
@@ -24,12 +24,14 @@ def build_root(plan: Plan) -> None:
     """Put the plan's file system in the place of the machine's. Needs a mount namespace and the right to mount in it."""
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", plan.root, "tmpfs", _BARE, "size=256k,nr_inodes=256,mode=0755")
-    for bind in plan.binds:
-        _bind(plan.root, bind)
     scratch = plan.root + SCRATCH
     Path(scratch).mkdir()
     options = f"size={plan.limits.scratch_bytes},nr_inodes=1024,mode=1777"
     kernel.mount("tmpfs", scratch, "tmpfs", _BARE | kernel.MS_NOEXEC, options)
+    for bind in plan.binds:
+        _bind(plan.root, bind)
+    if plan.cache:
+        _copy(plan.cache, plan.root + CACHE, plan.uid)
     _processes(plan.root + "/proc")
     # The new root is stacked on the old one, which is then the lower of the two and let go of: no folder for it is needed.
     os.chdir(plan.root)
@@ -38,6 +40,21 @@ def build_root(plan: Plan) -> None:
     os.chdir("/")
     kernel.mount("none", "/", "", kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | _BARE)
     kernel.set_hostname("sandbox")
+
+
+def _copy(source: str, target: str, uid: int | None) -> None:
+    os.mkdir(target, 0o700)  # noqa: PTH102  # here and below each millisecond is one of a cold start
+    if uid is not None:
+        os.chown(target, uid, uid)
+    for entry in os.scandir(source):
+        copied = f"{target}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            _copy(entry.path, copied, uid)
+        elif entry.is_file(follow_symlinks=False):
+            with open(entry.path, "rb") as old, open(copied, "wb") as new:  # noqa: PTH123
+                new.write(old.read())
+            if uid is not None:
+                os.chown(copied, uid, uid)
 
 
 def _processes(proc: str) -> None:

@@ -68,6 +68,7 @@ class Launcher:
         self._groups: tuple[cgroups.Hierarchy, ...] = ()
         self._mode = Mode(namespaces=True, own_user=os.geteuid() == 0, seccomp=True)
         self._zygote = Zygote()
+        self._joining: set[asyncio.Task[None]] = set()
 
     @property
     def level(self) -> str:
@@ -158,7 +159,7 @@ class Launcher:
 
     async def start(self, slot: int, *, memory_mib: int, memory_bytes: int, warm: bool = False) -> Guest:
         """Start a guest on *slot*. Raises OSError."""
-        plan = self._plan(slot, memory_mib=memory_mib, memory_bytes=memory_bytes, warm=warm)
+        plan = self._plan(slot, memory_mib=memory_mib, warm=warm)
         inbound = self._inbound(slot)
         inbound.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.listening(slot).unlink(missing_ok=True)
@@ -175,13 +176,27 @@ class Launcher:
         except BaseException:
             cgroups.remove(groups)
             raise
+        self._join_later(groups, confined.pid)
         return Guest(confined, confined.pidfd)
+
+    def _join_later(self, groups: tuple[Path, ...], pid: int) -> None:
+        # Moving a process takes the kernel a grace period, 10 ms and more, which its start does not have to wait for.
+        task = asyncio.get_running_loop().create_task(
+            asyncio.to_thread(cgroups.join, groups, pid), name=f"control groups of {pid}"
+        )
+        self._joining.add(task)
+        task.add_done_callback(self._joined)
+
+    def _joined(self, task: asyncio.Task[None]) -> None:
+        self._joining.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _logger.warning("a sandbox is in no control group", error=str(error))
 
     def limit_memory(self, slot: int, memory_bytes: int) -> None:
         """Set what the sandbox on *slot* may use, where there are control groups. Raises OSError."""
         cgroups.make(self._groups, self._group_name(slot), memory_bytes)
 
-    def _plan(self, slot: int, *, memory_mib: int, memory_bytes: int, warm: bool) -> Plan:
+    def _plan(self, slot: int, *, memory_mib: int, warm: bool) -> Plan:
         settings, mode = self._settings, self._mode
         inside = mode.namespaces
         engine = Path(layout.ENGINE) if inside else settings.deno
@@ -203,32 +218,26 @@ class Launcher:
             env=command.environment(cache, ipv6=inside),
             root=str(self._root) if inside else "",
             binds=self._binds(slot, warm=warm) if inside else (),
+            cache=str(settings.cache_dir) if inside and not warm else "",
             uid=layout.own_uid(zlib.crc32(os.fsencode(settings.run_dir)), slot) if mode.own_user else None,
-            limits=layout.Limits(memory_bytes=memory_bytes),
             seccomp=mode.seccomp,
             paths=layout.Paths(
                 read=(str(guest), str(cache), services, *(("/proc",) if inside else _ETC), "/dev"),
                 execute=(str(engine), *loaded, *(() if inside else tuple(self._libraries.values()))),
-                write=(
-                    *layout.DEVICES,
-                    *((layout.SCRATCH,) if inside else ()),
-                    *(() if inside and not warm else (str(cache),)),
-                ),
+                write=(*layout.DEVICES, layout.SCRATCH if inside else str(cache)),
                 listen=(str(listen),),
             ),
-            groups=tuple(str(group.folder / self._group_name(slot)) for group in self._groups),
         )
 
     def _binds(self, slot: int, *, warm: bool) -> tuple[layout.Bind, ...]:
-        return layout.binds(
+        found = layout.binds(
             engine=str(self._settings.deno),
             libraries=self._libraries,
             guest=str(command.GUEST),
-            cache=str(self._settings.cache_dir),
             inbound=str(self._inbound(slot)),
             services=str(self.services),
-            warm=warm,
         )
+        return (*found, layout.Bind(str(self._settings.cache_dir), layout.CACHE, writable=True)) if warm else found
 
     @staticmethod
     def _group_name(slot: int) -> str:
@@ -236,6 +245,7 @@ class Launcher:
 
     async def close(self) -> None:
         """End the zygote, and with it every sandbox."""
+        await asyncio.gather(*self._joining, return_exceptions=True)
         await self._zygote.close()
 
 

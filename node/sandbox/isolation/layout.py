@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-# Where things are inside. The engine and the guest are read-only, and so are the sockets' folder and the engine's cache.
+# Where things are inside. All is read-only but the scratch space, where the engine gets a copy
+# of what compiling the guest gave, because it makes use only of a cache that it can write to.
 ENGINE = "/deno"
 GUEST = "/guest"
-CACHE = "/cache"
 INBOUND = "/run/in"
 SERVICES = "/run/services"
 SCRATCH = "/tmp"  # noqa: S108  # the sandbox's own
+CACHE = f"{SCRATCH}/engine"
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
-SCRATCH_BYTES = 4 << 20
+SCRATCH_BYTES = 16 << 20
 _FIRST_UID = 0x70000000  # far above what systems, containers and directories hand out
 _UIDS_A_NODE = 1000
 _NODES = 60_000
@@ -45,7 +46,6 @@ class Limits:
     files: int = 4096  # the ingress keeps a connection for each request in flight
     threads: int = 96  # the engine has about 15
     scratch_bytes: int = SCRATCH_BYTES
-    memory_bytes: int = 0  # for the control group; 0 is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class Plan:
     env: Mapping[str, str]
     root: str = ""
     binds: tuple[Bind, ...] = ()
+    cache: str = ""  # a folder that is copied to CACHE
     uid: int | None = None  # its own user on the machine; None keeps the agent's
     limits: Limits = field(default_factory=Limits)
     seccomp: bool = True
     paths: Paths = field(default_factory=Paths)
-    groups: tuple[str, ...] = ()  # folders of its control groups
 
     @property
     def isolated(self) -> bool:
@@ -76,7 +76,7 @@ def decode(body: bytes) -> Plan:
     raw["binds"] = tuple(Bind(**bind) for bind in raw["binds"])
     raw["limits"] = Limits(**raw["limits"])
     raw["paths"] = Paths(**{name: tuple(some) for name, some in raw["paths"].items()})
-    raw["argv"], raw["groups"] = tuple(raw["argv"]), tuple(raw["groups"])
+    raw["argv"] = tuple(raw["argv"])
     return Plan(**raw)
 
 
@@ -85,22 +85,12 @@ def own_uid(node: int, slot: int) -> int:
     return _FIRST_UID + node % _NODES * _UIDS_A_NODE + slot % _UIDS_A_NODE
 
 
-def binds(
-    *,
-    engine: str,
-    libraries: Mapping[str, str],
-    guest: str,
-    cache: str,
-    inbound: str,
-    services: str,
-    warm: bool = False,
-) -> tuple[Bind, ...]:
-    """Return what a sandbox's file system consists of. *libraries* maps what the engine asks for to where it is; *warm* may fill the cache."""
+def binds(*, engine: str, libraries: Mapping[str, str], guest: str, inbound: str, services: str) -> tuple[Bind, ...]:
+    """Return what a sandbox's file system consists of. *libraries* maps what the engine asks for to where it is."""
     return (
         Bind(engine, ENGINE),
         *(Bind(source, target) for target, source in libraries.items()),
         Bind(guest, GUEST),
-        Bind(cache, CACHE, writable=warm),
         *(Bind(device, device, writable=True) for device in DEVICES),
         Bind(inbound, INBOUND, writable=True),
         Bind(services, SERVICES),

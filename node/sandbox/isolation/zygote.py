@@ -70,22 +70,20 @@ def _start(plan: Plan, streams: list[int], life_read: int, life_write: int) -> t
             os.close(life_write)
             os.close(go_write)
             _child(plan, streams, go_read, life_read)
-        return pid, _let_go(pid, plan, go_write, flags)
+        return pid, _let_go(pid, go_write, flags)
     finally:
         os.close(go_read)
         os.close(go_write)
 
 
-def _let_go(pid: int, plan: Plan, go_write: int, flags: int) -> int:
-    # The child waits for its user and its control groups. Without the word it ends: the pipe is closed.
+def _let_go(pid: int, go_write: int, flags: int) -> int:
+    # The child waits for its user. Without the word it ends: the pipe is closed.
     pidfd = os.pidfd_open(pid)
     try:
         if flags & kernel.CLONE_NEWUSER:
             _write(f"/proc/{pid}/setgroups", "deny")
             _write(f"/proc/{pid}/uid_map", f"{confine.INSIDE_UID} {os.geteuid()} 1")
             _write(f"/proc/{pid}/gid_map", f"{confine.INSIDE_UID} {os.getegid()} 1")
-        for group in plan.groups:
-            _write(f"{group}/cgroup.procs", str(pid))
         os.write(go_write, b"1")
     except OSError:
         os.close(pidfd)
