@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,8 @@ from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
 from node.agent.session import Session
 from node.config import NodeConfig
+from node.egress.addresses import Rules
+from node.egress.supervisor import Egress, addresses_of
 from node.haproxy import countries, render
 from node.haproxy.process import Ingress
 from node.sandbox import egress
@@ -75,6 +78,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         work = [
             tasks.spawn(group, ingress.supervise(), name="ingress"),
             tasks.spawn(group, agent.pool.run(), name="pool"),
+            tasks.spawn(group, _egress(settings, sandboxes), name="egress"),
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
@@ -116,15 +120,12 @@ def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render
 def _launcher(settings: NodeConfig, sockets: Path, deno: Path) -> Launcher:
     cache = settings.state_dir.resolve() / "deno"
     _make(cache)
-    interfaces = psutil.net_if_addrs().values()
-    families = (socket.AF_INET, socket.AF_INET6)
-    local = [item.address for addresses in interfaces for item in addresses if item.family in families]
     return Launcher(
         launcher.Settings(
             deno=deno,
             run_dir=sockets,
             cache_dir=cache,
-            deny_net=egress.deny_net(config.networks(settings.egress_allow), local),
+            deny_net=egress.deny_net(config.networks(settings.egress_allow), _local_addresses()),
             public=lambda slot: Path(render.slot_socket(str(sockets), slot)),
         )
     )
@@ -137,6 +138,20 @@ async def _isolate(it: Launcher, settings: NodeConfig) -> None:
         raise Refused(f'the configuration demands isolation = "full", but here it is {it.level}')
     if it.level != "full":
         _logger.warning("sandboxes are not fully isolated", level=it.level)
+
+
+async def _egress(settings: NodeConfig, it: Launcher) -> None:
+    advertised = [f"{address}:0" for address in (*settings.advertise_ipv4, *settings.advertise_ipv6)]
+    own = await addresses_of([*settings.control_planes, *advertised])
+    own |= {ip_address(address.partition("%")[0]) for address in _local_addresses()}
+    rules = Rules(allow=config.networks(settings.egress_allow), own=own)
+    await Egress(it.services / "egress.sock", rules).run()
+
+
+def _local_addresses() -> list[str]:
+    interfaces = psutil.net_if_addrs().values()
+    families = (socket.AF_INET, socket.AF_INET6)
+    return [item.address for addresses in interfaces for item in addresses if item.family in families]
 
 
 def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Settings:

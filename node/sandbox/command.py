@@ -6,12 +6,16 @@ MINIMUM_DENO = (2, 9, 5)  # older ones miss permission checks that the sandbox r
 GUEST = Path(__file__).with_name("guest")
 
 
-def argv(deno: Path, socket: Path, *, memory_mib: int, deny_net: str, guest: Path = GUEST) -> list[str]:
+def argv(
+    deno: Path, socket: Path, *, memory_mib: int, deny_net: str, guest: Path = GUEST, services: str = ""
+) -> list[str]:
     """Return the command that starts the guest on *socket*.
 
-    Reading and writing are allowed for the socket alone, because listening on it needs both; the guest gives both up once it listens.
-    *deny_net* may be empty where the sandbox has no network; *guest* is where the guest's files are for the engine.
+    Reading and writing are allowed for the socket, because listening on it needs both; the guest gives both up once it listens. For the
+    sockets in *services* they stay allowed: connecting needs them. *deny_net* may be empty where the sandbox has no network; *guest* is
+    where the engine finds the guest's files.
     """
+    paths = ",".join(filter(None, (str(socket), services)))
     return [
         str(deno),
         "run",
@@ -30,8 +34,8 @@ def argv(deno: Path, socket: Path, *, memory_mib: int, deny_net: str, guest: Pat
         "--deny-env",
         "--deny-import",
         f"--import-map={guest / 'imports.json'}",
-        f"--allow-read={socket}",
-        f"--allow-write={socket}",
+        f"--allow-read={paths}",
+        f"--allow-write={paths}",
         "--allow-net",
         *([f"--deny-net={deny_net}"] if deny_net else []),
         f"--v8-flags=--max-old-space-size={memory_mib}",

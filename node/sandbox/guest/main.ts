@@ -23,11 +23,11 @@ await host.permissions.revoke({ name: "write", path: socket });
 
 const input = await new Response(host.stdin.readable).text();
 const end = input.indexOf("\n");
-const { dialect } = JSON.parse(input.slice(0, end)) as { dialect: "workers" | "deno" };
+const { dialect, sockets } = JSON.parse(input.slice(0, end)) as { dialect: "workers" | "deno"; sockets?: { egress?: string | null } };
 const source = input.slice(end + 1);
 
 installConsole(host);
-adaptRequests();
+adaptRequests(host, sockets?.egress);
 await preload(source);
 safeProcess();
 closeDoors();

@@ -211,6 +211,7 @@ class Launcher:
                     engine,
                     listen / "s.sock",
                     guest=guest,
+                    services=services,
                     memory_mib=memory_mib,
                     deny_net="" if inside else settings.deny_net,
                 )
