@@ -1,29 +1,23 @@
 """Puts the agent together, runs it until it is told to stop, and takes it apart in order."""
 
 import asyncio
-import socket
-from ipaddress import ip_address
 from pathlib import Path
-
-import psutil
 
 from nearhop import engines, log, tasks
 from nearhop.errors import NearhopError
 from nearhop.membership import Membership
 from nearhop.spiffe import Part, Role
 from node import config
-from node.agent import paths
+from node.agent import isolating, paths
 from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
 from node.agent.session import Session
 from node.config import NodeConfig
-from node.egress.addresses import Rules
-from node.egress.supervisor import Egress, addresses_of
 from node.haproxy import countries, render
+from node.haproxy import settings as ingress_settings
 from node.haproxy.process import Ingress
-from node.sandbox import egress
+from node.sandbox.activator import Activator, Bounds
 from node.sandbox.command import MINIMUM_DENO
-from node.sandbox.isolation import launcher
 from node.sandbox.isolation.launcher import Launcher
 from node.sandbox.pool import Pool, Settings
 
@@ -58,14 +52,15 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     await asyncio.to_thread(bundles.open)
     agent = Agent(settings, ingress, bundles)
     agent.load()
-    sandboxes = _launcher(settings, sockets, deno)
-    await _isolate(sandboxes, settings)
+    sandboxes = await isolating.open_launcher(settings, sockets, deno)
     agent.pool = Pool(
         _pool_settings(settings, sockets, sandboxes),
         ingress,
         changed=agent.sandbox_changed,
         ended=agent.sandbox_ended,
     )
+    agent.demand.bounds = Bounds(within_s=settings.activation_s)
+    activator = Activator(Path(ingress_settings.activator_socket(str(sockets))), agent.pool, agent.activate)
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
     country_map = _country_map(settings)
@@ -78,7 +73,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         work = [
             tasks.spawn(group, ingress.supervise(), name="ingress"),
             tasks.spawn(group, agent.pool.run(), name="pool"),
-            tasks.spawn(group, _egress(settings, sandboxes), name="egress"),
+            tasks.spawn(group, isolating.run_egress(settings, sandboxes), name="egress"),
+            tasks.spawn(group, activator.run(), name="activator"),
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
@@ -117,43 +113,6 @@ def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render
     )
 
 
-def _launcher(settings: NodeConfig, sockets: Path, deno: Path) -> Launcher:
-    cache = settings.state_dir.resolve() / "deno"
-    _make(cache)
-    return Launcher(
-        launcher.Settings(
-            deno=deno,
-            run_dir=sockets,
-            cache_dir=cache,
-            deny_net=egress.deny_net(config.networks(settings.egress_allow), _local_addresses()),
-            public=lambda slot: Path(render.slot_socket(str(sockets), slot)),
-        )
-    )
-
-
-async def _isolate(it: Launcher, settings: NodeConfig) -> None:
-    await it.open()
-    if settings.isolation == "full" and it.level != "full":
-        await it.close()
-        raise Refused(f'the configuration demands isolation = "full", but here it is {it.level}')
-    if it.level != "full":
-        _logger.warning("sandboxes are not fully isolated", level=it.level)
-
-
-async def _egress(settings: NodeConfig, it: Launcher) -> None:
-    advertised = [f"{address}:0" for address in (*settings.advertise_ipv4, *settings.advertise_ipv6)]
-    own = await addresses_of([*settings.control_planes, *advertised])
-    own |= {ip_address(address.partition("%")[0]) for address in _local_addresses()}
-    rules = Rules(allow=config.networks(settings.egress_allow), own=own)
-    await Egress(it.services / "egress.sock", rules).run()
-
-
-def _local_addresses() -> list[str]:
-    interfaces = psutil.net_if_addrs().values()
-    families = (socket.AF_INET, socket.AF_INET6)
-    return [item.address for addresses in interfaces for item in addresses if item.family in families]
-
-
 def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Settings:
     return Settings(
         launcher=it,
@@ -161,6 +120,11 @@ def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Setting
         socket=lambda slot: Path(render.slot_socket(str(sockets), slot)),
         boot_cpu_s=settings.boot_cpu_s,
         boot_wall_s=settings.boot_wall_s,
+        idle_s=settings.idle_s,
+        warm=min(settings.warm_sandboxes, settings.slots // 4),
+        node=settings.id,
+        region=settings.region,
+        services={"egress": Path(it.service("egress"))},
     )
 
 
