@@ -1,16 +1,21 @@
 """The command line and the environment of a sandbox's process: everything that Deno's flags can take away is taken away. Pure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 MINIMUM_DENO = (2, 9, 5)  # older ones miss permission checks that the sandbox rests on
 GUEST = Path(__file__).with_name("guest")
 
 
-def argv(deno: Path, socket: Path, *, memory_mib: int, deny_net: str) -> list[str]:
-    """Return the command that starts the guest on *socket*.
+def argv(
+    deno: Path, socket: Path, *, memory_mib: int, deny_net: str, services: Sequence[Path] = ()
+) -> list[str]:
+    """Return the command that starts the guest on *socket*, from where it reaches the sockets of the node's *services*.
 
-    Reading and writing are allowed for the socket alone, because listening on it needs both; the guest gives both up once it listens.
+    Reading and writing are allowed for the sockets, because opening one needs both, and reading for the guest's own files; the guest
+    gives all of it up before it imports a program.
     """
+    sockets = ",".join(str(path) for path in (socket, *services))
     return [
         str(deno),
         "run",
@@ -29,8 +34,8 @@ def argv(deno: Path, socket: Path, *, memory_mib: int, deny_net: str) -> list[st
         "--deny-env",
         "--deny-import",
         f"--import-map={GUEST / 'imports.json'}",
-        f"--allow-read={socket}",
-        f"--allow-write={socket}",
+        f"--allow-read={sockets},{GUEST}",
+        f"--allow-write={sockets}",
         "--allow-net",
         f"--deny-net={deny_net}",
         f"--v8-flags=--max-old-space-size={memory_mib}",
