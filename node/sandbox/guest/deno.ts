@@ -83,7 +83,9 @@ function informed(request: Request, info: Deno.ServeHandlerInfo): unknown {
     get remoteAddr() {
       return { transport: "tcp", hostname: request.headers.get("x-real-ip") ?? "0.0.0.0", port: 0 };
     },
-    completed: info.completed,
+    get completed() {
+      return info.completed; // to have looked at it spoils an upgrade of the connection
+    },
   };
 }
 

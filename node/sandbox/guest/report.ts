@@ -30,7 +30,7 @@ function log(level: Level, message: string, more?: Record<string, unknown>): voi
 /** An error's name, message and first stack lines; the program's own URL is shown as its file name. */
 export function explain(error: unknown, url = ""): string {
   const text = error instanceof Error ? error.stack || `${error.name}: ${error.message}` : `${format([error])}`;
-  const denied = /requested module '(node:[\w/]+)' does not provide/.exec(text);
+  const denied = /requested module '((?:node|cloudflare):[\w/]+)' does not provide/.exec(text);
   if (denied !== null) return `${denied[1]} is not available to functions`;
   const named = (url === "" ? text : text.replaceAll(url, "program.js")).replaceAll(/blob:null\/[0-9a-f-]{36}/g, "program.js");
   return named.split("\n").filter((line) => !line.includes("/guest/")).slice(0, STACK_LINES).join("\n").slice(0, MESSAGE_MAX);

@@ -26,11 +26,29 @@ type Tailor = (headers: Headers, place: Place | null) => void;
 type Copied = (from: Request, to: Request, init?: RequestInit) => void;
 
 const dressed = new WeakMap<Request, Dress>();
+const secure = new WeakSet<Request>();
 
 function outer(request: Request): string {
   const url: string = readUrl.call(request);
   if (!url.startsWith(INNER)) return url;
-  return (readHeaders.call(request).get("x-forwarded-proto") === "https" ? "https:" : "http:") + url.slice(INNER.length);
+  return (isSecure(request) ? "https:" : "http:") + url.slice(INNER.length);
+}
+
+function isSecure(request: Request): boolean {
+  if (secure.has(request)) return true;
+  try {
+    if (readHeaders.call(request).get("x-forwarded-proto") !== "https") return false;
+  } catch {
+    return false; // it is closed: the engine itself looks at the URL after an upgrade
+  }
+  secure.add(request);
+  return true;
+}
+
+/** Take over from the engine what is gone once the request is answered, for work that goes on after it. */
+export function outlive(request: Request): void {
+  void request.url;
+  void request.headers.has("host");
 }
 
 /** Say that *request* came from a client at *place*. */

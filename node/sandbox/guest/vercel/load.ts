@@ -5,7 +5,7 @@ import { controlled } from "../control.ts";
 import type { Given, Load } from "../dialect.ts";
 import type { Place } from "../geo.ts";
 import { report } from "../report.ts";
-import { arrived, dressRequests, passedOn } from "../request.ts";
+import { arrived, dressRequests, outlive, passedOn } from "../request.ts";
 import type { Settings } from "../settings.ts";
 import { type Context, makeHandler, type Module } from "./handler.ts";
 import { type FileRoute, fileRoute, matcher } from "./matcher.ts";
@@ -15,9 +15,18 @@ type Handler = (request: Request, context: Context) => unknown;
 type Serve = (request: Request) => unknown;
 type Routes = { route: FileRoute; handler: Handler }[];
 
-const context: Context = {
-  waitUntil: (promise) => void Promise.resolve(promise).catch((error) => report.error("waitUntil", error)),
-};
+function waitUntil(promise: unknown): void {
+  Promise.resolve(promise).catch((error) => report.error("waitUntil", error));
+}
+
+function contextOf(request: Request): Context {
+  return {
+    waitUntil(promise) {
+      outlive(request);
+      waitUntil(promise);
+    },
+  };
+}
 
 // deno-lint-ignore require-await
 export async function prepare(given: Given): Promise<(load: Load) => Promise<Program>> {
@@ -41,7 +50,7 @@ export async function prepare(given: Given): Promise<(load: Load) => Promise<Pro
 function installGlobals(settings: Settings): void {
   const env = process.env as Record<string, string>;
   Object.assign(env, { VERCEL: "1", VERCEL_ENV: "production", VERCEL_REGION: settings.region, NODE_ENV: "production", NEXT_RUNTIME: "edge" }, settings.env);
-  const requestContext = { get: () => ({ waitUntil: context.waitUntil }) };
+  const requestContext = { get: () => ({ waitUntil }) };
   Object.assign(globalThis, { EdgeRuntime: "edge-runtime", [Symbol.for("@vercel/request-context")]: requestContext });
 }
 
@@ -76,14 +85,14 @@ function serving(module: Module, { settings, services }: Given): Serve {
     return { route: fileRoute(path), handler };
   }).sort((a, b) => a.route.rank < b.route.rank ? -1 : 1);
   const alone = middleware === undefined && edge_routes.length === 0 ? makeHandler(module) : undefined;
-  if (alone !== undefined) return (request) => alone(request, context);
+  if (alone !== undefined) return (request) => alone(request, contextOf(request));
   if (middleware === undefined && routes.length === 0) throw missing("the program");
 
   function onwards(request: Request): unknown {
     const { pathname } = new URL(request.url);
     for (const { route, handler } of routes) {
       const params = route.test(pathname);
-      if (params !== null) return handler(withParams(request, params), { ...context, params: Promise.resolve(params) });
+      if (params !== null) return handler(withParams(request, params), { ...contextOf(request), params: Promise.resolve(params) });
     }
     return services.assets?.fetch(request) ?? new Response("The page could not be found\n", { status: 404, headers: { "x-vercel-error": "NOT_FOUND" } });
   }
@@ -92,7 +101,7 @@ function serving(module: Module, { settings, services }: Given): Serve {
   const matches = matcher(matchers.length > 0 ? matchers : ownMatchers(module));
   return async (request) => {
     if (!matches(new URL(request.url).pathname)) return onwards(request);
-    const decided = outcome(await middleware(request, context), request);
+    const decided = outcome(await middleware(request, contextOf(request)), request);
     if ("answer" in decided) return decided.answer;
     const elsewhere = new URL(decided.request.url).host !== new URL(request.url).host;
     const answer = elsewhere ? await fetch(decided.request, { redirect: "manual" }) : await onwards(decided.request);

@@ -1,6 +1,7 @@
 // What the platform hands to a handler beside the request and env.
 
 import { report } from "../report.ts";
+import { outlive } from "../request.ts";
 
 function illegal(): never {
   // Taken off its object a method must throw, as it does on Cloudflare.
@@ -14,11 +15,17 @@ export function watch(promise: unknown): Promise<void> {
 
 export class ExecutionContext {
   #passes = false;
+  #request?: Request;
   readonly props = {};
   readonly exports = {};
 
+  constructor(request?: Request) {
+    this.#request = request;
+  }
+
   waitUntil(promise: unknown): void {
     if (!(typeof this === "object" && this !== null && #passes in this)) illegal();
+    if (this.#request !== undefined) outlive(this.#request);
     watch(promise);
   }
 

@@ -91,7 +91,7 @@ function handling({ services, source }: Given, env: Env, fetch: Fetch): Program 
 
   function serve(request: Request, place: Place | null): unknown {
     arrived(request, place);
-    const context = new ExecutionContext();
+    const context = new ExecutionContext(request);
     return passes ? withOrigin(request, context) : fetch(request, env, context);
   }
 
