@@ -7,7 +7,7 @@ export interface Assets {
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
 }
 
-/** Connect to the file server. To be called while the socket may still be opened. */
+/** Connect to the file server. */
 export function connectAssets(host: typeof Deno, settings: Settings): Assets {
   const client = host.createHttpClient({ proxy: { transport: "unix", path: settings.sockets.assets! } });
   const digest = settings.manifest.assets!.digest;

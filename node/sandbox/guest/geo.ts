@@ -27,7 +27,7 @@ const REMEMBERED = 512;
 const PATIENCE_MS = 250; // a service that hangs must not hold requests up
 const SILENT_MS = 5000; // between two complaints
 
-/** Connect to the service at *path*. To be called while the socket may still be opened. */
+/** Connect to the service at *path*. */
 export function connectGeo(host: typeof Deno, path: string): Geo {
   const client = host.createHttpClient({ proxy: { transport: "unix", path } });
   const realFetch = globalThis.fetch;

@@ -22,9 +22,14 @@ const socket = host.args[0];
 const unavailable = () => new Response(null, { status: 503 });
 let handler: Handler = unavailable;
 
+async function giveUp(path: string | null): Promise<void> {
+  if (path === null) return;
+  await host.permissions.revoke({ name: "read", path });
+  await host.permissions.revoke({ name: "write", path });
+}
+
 host.serve({ path: socket, onListen() {} }, (request, info) => handler(request, info));
-await host.permissions.revoke({ name: "write", path: socket });
-await host.permissions.revoke({ name: "read", path: socket });
+await giveUp(socket);
 
 const input = await new Response(host.stdin.readable).text();
 const end = input.indexOf("\n");
@@ -41,8 +46,11 @@ if (needs.assets) services.assets = (await part("./assets.ts") as typeof import(
 const start = await prepare({ host, settings, source, services });
 const storage = needs.context ? new (await import("node:async_hooks")).AsyncLocalStorage<{ left: number; told: boolean }>() : undefined;
 const subrequests = countSubrequests(settings.subrequests, storage);
-await host.permissions.revoke({ name: "write" });
-await host.permissions.revoke({ name: "read" });
+await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
+// The engine asks for permission at each new connection, so the sockets of the services that the program needs stay open to the guest. To the
+// program they are not: its fetch() takes no path, and a socket cannot be read as a file.
+if (!needs.geo) await giveUp(settings.sockets.geo);
+if (!needs.assets) await giveUp(settings.sockets.assets);
 
 adaptRequests(subrequests.spend);
 await preload(source);

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from node.sandbox.command import GUEST
 from node.sandbox.process import Guest
 from tests.node.sandbox.guests import Boot, worker
 
@@ -143,6 +144,8 @@ ESCAPES = {
     "websocket": "new Promise((ok, no) => { const s = new WebSocket('ws://[fd00::1]/'); s.onopen = ok; s.onerror = no })",
     "websocket to loopback": "new Promise((ok, no) => { const s = new WebSocket('ws://127.0.0.1:7400/'); s.onopen = ok; s.onerror = no })",
     "file": "import('fi' + 'le:///etc/passwd')",
+    "the guest's own files": "import('fi' + 'le://' + GUEST + '/vercel/load.ts')",
+    "the guest's own files as text": "import('fi' + 'le://' + GUEST + '/main.ts', { with: { type: 'text' } })",
     "file as text": "import('fi' + 'le:///etc/passwd', { with: { type: 'text' } })",
     "remote": "import('htt' + 'ps://example.org/x.js')",
     "npm": "import('np' + 'm:lodash')",
@@ -168,6 +171,7 @@ async def test_no_way_out(boot: Boot, tmp_path: Path) -> None:
     guest = await boot(
         worker(f"""
         const SOCKET = {json.dumps(str(tmp_path / "0.sock"))};
+        const GUEST = {json.dumps(str(GUEST))};
         const attempts = {{ {attempts} }};
         const out = {{}};
         for (const [name, attempt] of Object.entries(attempts)) {{
