@@ -14,7 +14,8 @@ import { closeDoors, preload, safeProcess } from "./doors.ts";
 import { answering, type Handler } from "./answer.ts";
 import { parse } from "./settings.ts";
 import { look } from "./needs.ts";
-import { countSubrequests } from "./subrequests.ts";
+import { type Budget, countSubrequests } from "./subrequests.ts";
+import { makeStore } from "./store.ts";
 import type { Dialect, Services } from "./dialect.ts";
 
 const host = Deno;
@@ -44,8 +45,8 @@ const services: Services = {};
 if (needs.geo) services.geo = (await part("./geo.ts") as typeof import("./geo.ts")).connectGeo(host, settings.sockets.geo!);
 if (needs.assets) services.assets = (await part("./assets.ts") as typeof import("./assets.ts")).connectAssets(host, settings);
 const start = await prepare({ host, settings, source, services });
-const storage = needs.context ? new (await import("node:async_hooks")).AsyncLocalStorage<{ left: number; told: boolean }>() : undefined;
-const subrequests = countSubrequests(settings.subrequests, storage);
+const store = needs.context ? await makeStore<Budget>(host) : undefined;
+const subrequests = countSubrequests(settings.subrequests, store);
 await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
 // The engine asks for permission at each new connection, so the sockets of the services that the program needs stay open to the guest. To the
 // program they are not: its fetch() takes no path, and a socket cannot be read as a file.
@@ -70,7 +71,7 @@ globalThis.addEventListener("error", (event) => {
 const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
 try {
   const program = await start(() => import(url));
-  handler = answering(storage === undefined ? program : (request, info) => subrequests.run(() => program(request, info)));
+  handler = answering(store === undefined ? program : (request, info) => subrequests.run(() => program(request, info)));
   URL.revokeObjectURL(url);
   report.ready();
 } catch (error) {

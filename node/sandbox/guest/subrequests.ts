@@ -1,9 +1,9 @@
 // Counts the requests that one incoming request causes. Calls outside of any request share one budget, which is whole again every second.
 
-import type { AsyncLocalStorage } from "node:async_hooks";
 import { report } from "./report.ts";
+import type { Store } from "./store.ts";
 
-interface Budget {
+export interface Budget {
   left: number;
   told: boolean;
 }
@@ -22,7 +22,7 @@ export interface Subrequests {
   run<T>(handle: () => T): T;
 }
 
-export function countSubrequests(limit: number, storage?: AsyncLocalStorage<Budget>): Subrequests {
+export function countSubrequests(limit: number, store?: Store<Budget>): Subrequests {
   let outside: Budget = { left: limit, told: false };
   let until = 0;
 
@@ -37,12 +37,12 @@ export function countSubrequests(limit: number, storage?: AsyncLocalStorage<Budg
   return {
     spend() {
       if (limit === Infinity) return;
-      const budget = storage?.getStore() ?? shared();
+      const budget = store?.get() ?? shared();
       if (budget.left-- > 0) return;
       if (!budget.told) report.limit("exceeded_subrequests", `more than ${limit} outgoing requests`);
       budget.told = true;
       throw new TooManySubrequests("Too many subrequests.");
     },
-    run: storage === undefined ? (handle) => handle() : (handle) => storage.run({ left: limit, told: false }, handle),
+    run: store === undefined ? (handle) => handle() : (handle) => store.run({ left: limit, told: false }, handle),
   };
 }
