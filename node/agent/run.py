@@ -13,6 +13,7 @@ from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
 from node.agent.session import Session
 from node.config import NodeConfig
+from node.geo.service import GeoService, Places, UnusableDatabase
 from node.haproxy import countries, render
 from node.haproxy import settings as ingress_settings
 from node.haproxy.process import Ingress
@@ -82,6 +83,10 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         if membership is not None:
             work.append(tasks.spawn(group, membership.run(), name="membership"))
             work.append(tasks.spawn(group, agent.session.reopen_on_renewal(), name="session renewal"))
+        if settings.geoip_database:
+            work.append(
+                tasks.spawn(group, _geo(Path(settings.geoip_database), sandboxes.services / "geo.sock"), name="geo")
+            )
         if country_map is not None:
             work.append(tasks.spawn(group, _countries(settings, ingress, country_map), name="countries"))
         await stop.wait()
@@ -124,7 +129,9 @@ def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Setting
         warm=min(settings.warm_sandboxes, settings.slots // 4),
         node=settings.id,
         region=settings.region,
-        services={"egress": Path(it.service("egress"))},
+        services={
+            name: Path(it.service(name)) for name in (("egress", "geo") if settings.geoip_database else ("egress",))
+        },
     )
 
 
@@ -136,6 +143,19 @@ def _country_map(settings: NodeConfig) -> Path | None:
     except countries.CountryMapError as error:
         _logger.warning("clients' countries are unknown", error=str(error))
         return None
+
+
+async def _geo(database: Path, socket: Path) -> None:
+    try:
+        places = await asyncio.to_thread(Places.open, database)
+    except UnusableDatabase as error:
+        _logger.warning("clients' places are unknown", error=str(error))
+        return
+    try:
+        async with GeoService(places).serving(socket):
+            await asyncio.Event().wait()
+    finally:
+        places.close()
 
 
 async def _countries(settings: NodeConfig, ingress: Ingress, country_map: Path) -> None:

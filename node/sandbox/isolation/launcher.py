@@ -13,7 +13,7 @@ import psutil
 
 from nearhop import log
 from nearhop.errors import NearhopError
-from node.sandbox import command
+from node.sandbox import command, handover
 from node.sandbox.isolation import cgroups, landlock, layout, libraries
 from node.sandbox.isolation.channel import Zygote
 from node.sandbox.isolation.layout import Plan
@@ -211,7 +211,7 @@ class Launcher:
                     engine,
                     listen / "s.sock",
                     guest=guest,
-                    services=services,
+                    services=[Path(self.service(name)) for name in handover.SERVICES],
                     memory_mib=memory_mib,
                     deny_net="" if inside else settings.deny_net,
                 )
