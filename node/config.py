@@ -37,6 +37,7 @@ class NodeConfig:
     redirect_to_https: bool = False  # http:// to the first of tls_listen
     edge_cache_mib: int = 64  # of responses that say they may be kept; 0 keeps none
     egress_allow: list[str] = field(default_factory=list)  # ranges that sandboxes may reach though they are private
+    isolation: Literal["auto", "full"] = "auto"  # "full": refuse to start where sandboxes cannot have all layers
     slots: int = 64  # sandboxes at a time, those that are draining and those that wait for a program included
     warm_sandboxes: int = 2  # processes that wait for a program
     idle_s: float = 300.0  # without a request before a function's sandbox ends
