@@ -84,7 +84,10 @@ class _Held:
     direct: int = 0  # requests in flight that reached it past the ingress' slot: those that started it
     direct_finished: int = 0
     in_flight: int = 0
-    window: tuple[float, float] = (0.0, 0.0)  # CPU time and time when the load was last read
+    window: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # what it had wanted of a processor when the load was last read, and when that was
     last_cpu_s: float = 0.0
     memory_bytes: int = 0
     memory_at: float = 0.0
@@ -306,9 +309,9 @@ class Pool:
         for held in self._held.values():
             if held.spec is None or not held.state.serves:
                 continue
-            cpu_s, at = held.window
-            held.window = (held.last_cpu_s, now)
-            share = (held.last_cpu_s - cpu_s) / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
+            wanted_s, at = held.window
+            held.window = ((held.guest.wanted_s() if held.guest is not None else None) or 0.0, now)
+            share = (held.window[0] - wanted_s) / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
             loads[held.spec].append(scale.Load(held.in_flight, share))
         before = self._scales
         self._scales = {
