@@ -58,8 +58,10 @@ def _imports() -> Iterator[Program]:
         "absolute": ("import '/etc/passwd';", ""),
         "parent": ("import '../../etc/passwd';", ""),
     }
+    worker = "import { Worker } from 'node:worker_threads'; new Worker('for (;;);', { eval: true });"
+    static["node-worker-threads"] = (worker, "")  # the engine does not apply the import map to this one
     for name in (
-        "child_process", "fs", "net", "worker_threads", "vm", "inspector", "http", "dgram", "sqlite", "module", "os",
+        "child_process", "fs", "net", "vm", "inspector", "http", "dgram", "sqlite", "module", "os",
     ):  # fmt: skip
         static[f"node-{name.replace('_', '-')}"] = (f"import x from 'node:{name}';", said)
     for name, (line, says) in static.items():
@@ -170,13 +172,17 @@ def _egress() -> Iterator[Program]:
         "a-client-of-ones-own": (f"fetch('http://127.0.0.1:{CANARY}/', {{ client: {{}} }})", address),
         "request-object": (f"fetch(new Request('http://127.0.0.1:{CANARY}/'))", address),
         "websocket-loopback": (
-            "new Promise((ok, no) => { const s = new WebSocket('ws://127.0.0.1:"
-            f"{CANARY}/'); s.onopen = ok; s.onerror = (e) => no(e.message) }})",
+            (
+                "new Promise((ok, no) => { const s = new WebSocket('ws://127.0.0.1:"
+                f"{CANARY}/'); s.onopen = ok; s.onerror = (e) => no(e.message) }})"
+            ),
             "",
         ),
         "websocket-v6": (
-            "new Promise((ok, no) => { const s = new WebSocket('ws://[::1]:"
-            f"{CANARY}/'); s.onopen = ok; s.onerror = (e) => no(e.message) }})",
+            (
+                "new Promise((ok, no) => { const s = new WebSocket('ws://[::1]:"
+                f"{CANARY}/'); s.onopen = ok; s.onerror = (e) => no(e.message) }})"
+            ),
             "",
         ),
         "eventsource": (f"must(new EventSource('http://127.0.0.1:{CANARY}/'))", ""),
@@ -214,9 +220,11 @@ def _limits() -> Iterator[Program]:
             "exceeded_",
         ),
         "wasm-memory-bomb": (
-            "const m = new WebAssembly.Memory({ initial: 1, maximum: 65536 });"
-            " for (;;) { m.grow(160); new Uint8Array(m.buffer).fill(1, m.buffer.byteLength - (160 << 16));"
-            " await new Promise((r) => setTimeout(r, 1)) }",
+            (
+                "const m = new WebAssembly.Memory({ initial: 1, maximum: 65536 });"
+                " for (;;) { m.grow(160); new Uint8Array(m.buffer).fill(1, m.buffer.byteLength - (160 << 16));"
+                " await new Promise((r) => setTimeout(r, 1)) }"
+            ),
             "exceeded_",
         ),
         "string-bomb": (
@@ -224,13 +232,17 @@ def _limits() -> Iterator[Program]:
             "exceeded_",
         ),
         "shared-buffer-bomb": (
-            "const a = []; for (;;) { a.push(new Uint8Array(new SharedArrayBuffer(16 << 20)).fill(1));"
-            " await new Promise((r) => setTimeout(r, 1)) }",
+            (
+                "const a = []; for (;;) { a.push(new Uint8Array(new SharedArrayBuffer(16 << 20)).fill(1));"
+                " await new Promise((r) => setTimeout(r, 1)) }"
+            ),
             "exceeded_",
         ),
         "loop-after-the-answer": (
-            "if (new URL(request.url).pathname === '/again') return new Response('fine');"
-            " setTimeout(() => { for (;;); }, 1); await new Promise((r) => setTimeout(r, 200)); return new Response('x')",
+            (
+                "if (new URL(request.url).pathname === '/again') return new Response('fine');"
+                " setTimeout(() => { for (;;); }, 1); await new Promise((r) => setTimeout(r, 200)); return new Response('x')"
+            ),
             cpu,
         ),
     }
