@@ -59,7 +59,6 @@ def others(ingress: Ingress) -> dict[str, list[str]]:
             *_servers(ingress, "activator", activator_socket(ingress.run_dir)),
         ],
         f"backend {STATIC} from slot": [
-            f"http-request set-header x-nearhop-assets %[{field(routing.DIGEST)}]",
             *_servers(ingress, "assets", assets_socket(ingress.run_dir)),
         ],
     }
@@ -94,6 +93,7 @@ def _told(ingress: Ingress) -> str:
 def _limits() -> list[str]:
     key = "%[var(txn.route),word(2,|)]|%[src]|%[date,div(txn.period)]"
     lines = [
+        f"set-header x-nearhop-assets %[{field(routing.DIGEST)}] if {{ be_name {STATIC} }}",
         f"set-var(txn.body) {field(routing.BODY)}",
         "set-var(txn.reason) str(body_too_large) if { req.hdr_val(content-length),sub(txn.body) gt 0 }",
         "deny deny_status 413 if { var(txn.reason) -m found }",

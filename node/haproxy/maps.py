@@ -39,7 +39,7 @@ def maps(routes: Mapping[str, Route]) -> Maps:
         entry, shares = _entry(route)
         picks.update(shares)
         if host in split:
-            paths[f"{host}/{path}/" if path.strip("/") else f"{host}/"] = entry
+            paths[f"{host}/{path.strip('/')}/" if path.strip("/") else f"{host}/"] = entry
         else:
             hosts[host] = entry
     return Maps(_text(hosts), _text(paths), _text(picks))
@@ -63,6 +63,17 @@ def assets_map(files: Mapping[str, Iterable[str]]) -> str:
         for path in sorted(paths)
         if path.isprintable() and " " not in path
     )
+
+
+def change(before: str, after: str, *, most: int) -> tuple[dict[str, str], list[str]] | None:
+    """Return the entries that are new or other than before and the keys that are gone, None when they are more than *most*."""
+    old, new = before.splitlines(), after.splitlines()
+    gone, fresh = set(old).difference(new), set(new).difference(old)
+    if len(fresh) + len(gone) > 2 * most:
+        return None
+    entries = dict(line.split(" ", 1) for line in sorted(fresh))
+    removed = sorted({line.split(" ", 1)[0] for line in gone} - entries.keys())
+    return (entries, removed) if len(entries) + len(removed) <= most else None
 
 
 def _text(entries: Mapping[str, str]) -> str:

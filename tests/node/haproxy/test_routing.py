@@ -93,7 +93,9 @@ async def test_a_hostname_has_several_spellings(ingress: Ingress, client: httpx.
 )
 async def test_what_is_no_hostname_is_refused(ingress: Ingress, client: httpx.AsyncClient, host: str) -> None:
     await ingress.set_routes({"a.example.org": A})
-    assert await where(client, host) in {"bad_host", "bad_request"}
+    answer = await client.get("/", headers={"host": host})
+    assert answer.status_code == 400
+    assert "s000" not in answer.text
 
 
 async def test_the_longest_path_of_whole_segments_wins(ingress: Ingress, client: httpx.AsyncClient) -> None:
@@ -201,14 +203,19 @@ async def test_headers_of_other_platforms_are_not_taken_from_clients(
 async def test_each_function_has_its_own_greatest_body(ingress: Ingress, client: httpx.AsyncClient) -> None:
     await ingress.set_routes({"a.example.org": A, "small.example.org": replace(B, request_body_bytes=1000)})
 
-    async def post(host: str, size: int) -> tuple[int, str]:
-        answer = await client.post("/", headers={"host": host}, content=bytes(size))
-        return answer.status_code, answer.headers.get("x-nearhop-reason", "")
+    async def post(host: str, size: int) -> str:
+        reader, writer = await asyncio.open_connection(*ADDRESS.rsplit(":", 1))
+        writer.write(
+            f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\n\r\n".encode() + bytes(min(size, 2000))
+        )
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        writer.close()
+        return answer.split()[1] + (" body_too_large" if "x-nearhop-reason: body_too_large\r\n" in answer else "")
 
-    assert await post("small.example.org", 1000) == (200, "")
-    assert await post("small.example.org", 1001) == (413, "body_too_large")
-    assert await post("a.example.org", 1001) == (200, "")
-    assert await post("a.example.org", (10 << 20) + 1) == (413, "body_too_large")
+    assert await post("small.example.org", 1000) == "200"
+    assert await post("small.example.org", 1001) == "413 body_too_large"
+    assert await post("a.example.org", 1001) == "200"
+    assert await post("a.example.org", (10 << 20) + 1) == "413 body_too_large"
 
 
 async def test_long_urls_and_large_headers_are_refused(ingress: Ingress, client: httpx.AsyncClient) -> None:
