@@ -109,8 +109,10 @@ class Reference:
         for index, field in enumerate(message.field):
             said = comments.at((*path, _FIELD, index)) or WELL_KNOWN.get(field.name, "")
             text = self._required(said, f"{name}.{field.name}").replace("\n", " ")
-            yield f"| `{field.name}` = {field.number} | {_type(field)} | {_choice(message, field)}{text} |"
+            yield f"| `{field.name}` = {field.number} | {_type(field, message)} | {_choice(message, field)}{text} |"
         for index, inner in enumerate(message.nested_type):
+            if inner.options.map_entry:
+                continue  # the field that is the map tells it
             yield from self._message(inner, f"{name}.{inner.name}", (*path, _NESTED, index), comments)
         for index, enum in enumerate(message.enum_type):
             yield from self._enum(enum, f"{name}.{enum.name}", (*path, _NESTED_ENUM, index), comments)
@@ -139,7 +141,11 @@ def _link(type_name: str) -> str:
     return f"`{name.removeprefix('.')}`" if name.startswith(".") else f"[{name}](#{name.lower()})"
 
 
-def _type(field: pb.FieldDescriptorProto) -> str:
+def _type(field: pb.FieldDescriptorProto, message: pb.DescriptorProto) -> str:
+    for entry in message.nested_type:
+        if entry.options.map_entry and field.type_name.endswith(f".{message.name}.{entry.name}"):
+            key, value = (_type(side, entry) for side in entry.field)
+            return f"map of {key} to {value}"
     named = _link(field.type_name) if field.type_name else _KINDS[field.type]
     if field.label == field.LABEL_REPEATED:
         return f"repeated {named}"

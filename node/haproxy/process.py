@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nearhop import children, engines, log
-from node.haproxy import render
+from node.haproxy import maps, render, settings
 from node.haproxy.runtime import Counters, IngressError, Runtime
 from node.plan.records import Route
 
 _READY_WITHIN_S = 5.0
 _RESTART_DELAY_S = 0.1
 _RESTART_DELAY_MAX_S = 1.0
+_ENTRIES_ONE_BY_ONE = 16  # that are changed in place; more of them are cheaper as a whole new map
 _WORDS = 5  # of HAProxy's last complaints that an error quotes
 _WORD_CHARACTERS = 500
 _WORD = re.compile(r"\[(\w+)\] +\(\d+\) : (.*)")
@@ -32,11 +33,14 @@ class AddressInUse(IngressError):
 class Ingress:
     """HAProxy and its maps. Maps are written to disk first, so that a restart at any moment starts from the newest."""
 
-    def __init__(self, settings: render.Ingress) -> None:
-        self._settings = settings
-        self.paths = render.paths(settings)
+    def __init__(self, ingress: settings.Ingress) -> None:
+        self._settings = ingress
+        self.paths = settings.paths(ingress)
         self._runtime = Runtime(Path(self.paths.stats_socket))
         self._process: asyncio.subprocess.Process | None = None
+        self._maps: dict[str, str] = {}  # those that HAProxy has
+        self._certificates: dict[str, str] = {}  # those that HAProxy has, by file name
+        self._certificates_on_disk: dict[str, str] = {}
         self._reasons: dict[int, str] = {}
         self._lock = asyncio.Lock()  # held while HAProxy starts: under it the process is either ready or dead
         self._stopping = asyncio.Event()
@@ -48,12 +52,16 @@ class Ingress:
 
     async def start(self, routes: Mapping[str, Route]) -> None:
         """Write everything and start HAProxy. Raises AddressInUse, or IngressError with what HAProxy says about its configuration."""
-        for address in self._settings.listen:
+        for address in (*self._settings.listen, *self._settings.tls_listen):
             _check_free(address)
         _write(self.paths.config, render.config(self._settings))
-        _write(self.paths.hosts, render.hosts_map(routes))
+        self._maps = maps.maps(routes).by_name()
+        for name, text in self._maps.items():
+            self._write_map(name, text)
         _write(self.paths.reasons, "")
-        _ensure(self.paths.countries)
+        for path in (self.paths.countries, self.paths.assets):
+            _ensure(path)
+        _write(self.paths.certificates, "")
         async with self._lock:
             await self._spawn()
 
@@ -97,10 +105,33 @@ class Ingress:
     async def set_routes(self, routes: Mapping[str, Route]) -> None:
         """Switch every hostname at once. Raises IngressError when HAProxy runs and did not take them over."""
         async with self._lock:
-            text = render.hosts_map(routes)
-            _write(self.paths.hosts, text)
+            await self._replace(maps.maps(routes).by_name())
+
+    async def set_assets(self, files: Mapping[str, Iterable[str]]) -> None:
+        """Say which paths the files of each pack answer, by the pack's digest. Raises IngressError."""
+        async with self._lock:
+            await self._replace({settings.ASSETS: maps.assets_map(files)})
+
+    async def set_certificates(self, pems: dict[str, str]) -> None:
+        """Serve these certificates and no others, by file name. Raises IngressError."""
+        async with self._lock:
+            if pems == self._certificates:
+                return
+            before, folder = self._certificates, self._settings.map_dir
+            for file, pem in pems.items():
+                _write(f"{folder}/{file}", pem, secret=True)
+            _write(self.paths.certificates, "".join(f"{file}\n" for file in sorted(pems)))
+            self._certificates_on_disk = dict(pems)
             if self.ready:
-                await self._runtime.replace_map(render.HOSTS, text)
+                for file in before.keys() - pems.keys():
+                    await self._runtime.remove_certificate(file)
+                    del before[file]
+                for file in sorted(pems):
+                    if before.get(file) != pems[file]:
+                        await self._runtime.put_certificate(file, pems[file], known=file in before)
+                        before[file] = pems[file]
+            self._certificates = dict(pems)
+            _keep_only(Path(folder), pems)
 
     async def set_reason(self, slot: int, reason: str | None) -> None:
         """Say on the slot's error pages why its sandbox ended; None forgets it. Raises IngressError."""
@@ -109,13 +140,13 @@ class Ingress:
                 self._reasons[slot] = reason
             elif self._reasons.pop(slot, None) is None:
                 return
-            _write(self.paths.reasons, render.reasons_map(self._reasons))
+            _write(self.paths.reasons, maps.reasons_map(self._reasons))
             if not self.ready:
                 return
             if reason is None:
-                await self._runtime.ask(f"del map {render.REASONS} {render.slot_name(slot)}")
+                await self._runtime.ask(f"del map {settings.REASONS} {settings.slot_name(slot)}")
             else:
-                await self._runtime.set_entry(render.REASONS, render.slot_name(slot), reason)
+                await self._runtime.set_entry(settings.REASONS, settings.slot_name(slot), reason)
 
     def link_countries(self, source: Path) -> None:
         """Let HAProxy's next start use the country map *source*."""
@@ -130,7 +161,7 @@ class Ingress:
         self.link_countries(source)
         text = await asyncio.to_thread(source.read_text, encoding="ascii")
         if self.ready:
-            await self._runtime.replace_map(render.COUNTRIES, text)
+            await self._runtime.replace_map(settings.COUNTRIES, text)
 
     async def counters(self, slots: Iterable[int]) -> dict[int, Counters]:
         """Return what HAProxy has counted for *slots*; nothing while it is not there to be asked."""
@@ -144,11 +175,28 @@ class Ingress:
         """Return the number of connections to the slot's socket; none while HAProxy does not run. Raises IngressError."""
         return await self._runtime.connections(slot) if self.ready else 0
 
+    async def _replace(self, texts: Mapping[str, str]) -> None:
+        for name, text in texts.items():
+            before = self._maps.get(name)
+            if text == before:
+                continue
+            self._write_map(name, text)
+            self._maps.pop(name, None)  # what HAProxy has is not known until it has taken this
+            change = None if before is None else maps.change(before, text, most=_ENTRIES_ONE_BY_ONE)
+            if self.ready and change is None:
+                await self._runtime.replace_map(name, text)
+            elif self.ready and change is not None:
+                await self._runtime.change_map(name, *change)
+            self._maps[name] = text
+
+    def _write_map(self, name: str, text: str) -> None:
+        _write(f"{self._settings.map_dir}/{name}", text)
+
     async def _spawn(self) -> None:
         engine = engines.find("haproxy")
         _remove(self.paths.stats_socket)
         self._process = await children.spawn(
-            [engine.path.absolute(), "-db", "-f", render.CONFIG],
+            [engine.path.absolute(), "-db", "-f", settings.CONFIG],
             cwd=Path(self._settings.map_dir),
             stderr=asyncio.subprocess.PIPE,
         )
@@ -160,6 +208,7 @@ class Ingress:
                 raise IngressError(f"HAProxy ended with status {status} while it was starting: {words}")
             with contextlib.suppress(IngressError):
                 await self._runtime.ask("show version")
+                self._certificates = dict(self._certificates_on_disk)
                 return
             await asyncio.sleep(0.01)
         await children.stop(self._process, grace_s=0)
@@ -182,14 +231,21 @@ class Ingress:
         return list(complaints)
 
 
-def _write(path: str, text: str) -> None:
+def _write(path: str, text: str, *, secret: bool = False) -> None:
     temporary = Path(f"{path}.tmp")
     try:
-        temporary.write_text(text, encoding="ascii")
+        temporary.touch(mode=0o600 if secret else 0o644)
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _keep_only(folder: Path, pems: Mapping[str, str]) -> None:
+    for path in folder.glob("tls-*.pem"):
+        if path.name not in pems:
+            path.unlink()
 
 
 def _ensure(path: str) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nearhop.errors import NearhopError
-from node.haproxy.render import slot_name
+from node.haproxy.settings import CERTIFICATES, slot_name
 
 _PAYLOAD_BYTES = 12_000  # a command and its payload must fit HAProxy's buffer of 16 KiB
 _TIMEOUT_S = 2.0
@@ -53,10 +53,31 @@ class Runtime:
             await self._expect(f"add map @{version} {path} <<\n{chunk}", "")
         await self._expect(f"commit map @{version} {path}", "")
 
+    async def change_map(self, path: str, entries: Mapping[str, str], removed: Iterable[str]) -> None:
+        """Set *entries* of a map and delete the keys *removed*, one after another."""
+        for key, value in entries.items():
+            await self.set_entry(path, key, value)
+        for key in removed:
+            await self._expect(f"del map {path} {key}", "")
+
     async def set_entry(self, path: str, key: str, value: str) -> None:
         """Set one entry of a map; when it is not there, add it."""
         if "not found" in await self.ask(f"set map {path} {key} {value}"):
             await self._expect(f"add map {path} {key} {value}", "")
+
+    async def put_certificate(self, file: str, pem: str, *, known: bool) -> None:
+        """Serve the chain and key *pem* under the name *file*, in place of the one before where it is *known*."""
+        if not known:
+            await self._expect(f"new ssl cert {file}", "New empty certificate store")
+        await self._expect(f"set ssl cert {file} <<\n{pem.rstrip()}\n", "Transaction")
+        await self._expect(f"commit ssl cert {file}", "Committing")
+        if not known:
+            await self._expect(f"add ssl crt-list {CERTIFICATES} {file}", "Inserting")
+
+    async def remove_certificate(self, file: str) -> None:
+        """Serve *file* no longer."""
+        await self._expect(f"del ssl crt-list {CERTIFICATES} {file}", "Entry")
+        await self._expect(f"del ssl cert {file}", "Certificate")
 
     async def counters(self, slots: Iterable[int]) -> dict[int, Counters]:
         """Return the counters of *slots*, asked for in one connection."""

@@ -22,23 +22,56 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nearhop/v1/common.proto\x12\nnearhop.v1\"/\n\x08Location\x12\x10\n\x08latitude\x18\x01 \x01(\x01\x12\x11\n\tlongitude\x18\x02 \x01(\x01\"3\n\x07Ingress\x12\x0c\n\x04ipv4\x18\x01 \x03(\t\x12\x0c\n\x04ipv6\x18\x02 \x03(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"=\n\x06Limits\x12\x0e\n\x06\x63pu_ms\x18\x01 \x01(\r\x12\x12\n\nmemory_mib\x18\x02 \x01(\r\x12\x0f\n\x07wall_ms\x18\x03 \x01(\r\")\n\x05Share\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0f\n\x07percent\x18\x02 \x01(\r*I\n\x07\x44ialect\x12\x17\n\x13\x44IALECT_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IALECT_WORKERS\x10\x01\x12\x10\n\x0c\x44IALECT_DENO\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nearhop/v1/common.proto\x12\nnearhop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x08Location\x12\x10\n\x08latitude\x18\x01 \x01(\x01\x12\x11\n\tlongitude\x18\x02 \x01(\x01\"3\n\x07Ingress\x12\x0c\n\x04ipv4\x18\x01 \x03(\t\x12\x0c\n\x04ipv6\x18\x02 \x03(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\x96\x01\n\x06Limits\x12\x0e\n\x06\x63pu_ms\x18\x01 \x01(\r\x12\x12\n\nmemory_mib\x18\x02 \x01(\r\x12\x0f\n\x07wall_ms\x18\x03 \x01(\r\x12\x13\n\x0bsubrequests\x18\x04 \x01(\r\x12\x1a\n\x12request_body_bytes\x18\x05 \x01(\x04\x12\x13\n\x0b\x63oncurrency\x18\x06 \x01(\r\x12\x11\n\tinstances\x18\x07 \x01(\r\")\n\x05Share\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0f\n\x07percent\x18\x02 \x01(\r\"\xfb\x02\n\x08Manifest\x12,\n\x04vars\x18\x01 \x03(\x0b\x32\x1e.nearhop.v1.Manifest.VarsEntry\x12\x0f\n\x07secrets\x18\x02 \x03(\t\x12\r\n\x05\x63rons\x18\x03 \x03(\t\x12.\n\rrate_limiters\x18\x04 \x03(\x0b\x32\x17.nearhop.v1.RateLimiter\x12\"\n\x06\x61ssets\x18\x05 \x01(\x0b\x32\x12.nearhop.v1.Assets\x12\x10\n\x08handlers\x18\x06 \x03(\t\x12\x1a\n\x12\x63ompatibility_date\x18\x07 \x01(\t\x12\x1b\n\x13\x63ompatibility_flags\x18\x08 \x03(\t\x12\x10\n\x08matchers\x18\t \x03(\t\x12*\n\x0b\x65\x64ge_routes\x18\n \x03(\x0b\x32\x15.nearhop.v1.EdgeRoute\x12\x17\n\x0fversion_binding\x18\x0b \x01(\t\x1a+\n\tVarsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"<\n\x0bRateLimiter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\x12\x10\n\x08period_s\x18\x03 \x01(\r\")\n\tEdgeRoute\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x65xport\x18\x02 \x01(\t\"\x93\x01\n\x08LogEntry\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x10\n\x08\x66unction\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\r\x12\r\n\x05level\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\"\xcf\x04\n\x06\x41ssets\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0f\n\x07\x62inding\x18\x03 \x01(\t\x12\x36\n\rhtml_handling\x18\x04 \x01(\x0e\x32\x1f.nearhop.v1.Assets.HtmlHandling\x12?\n\x12not_found_handling\x18\x05 \x01(\x0e\x32#.nearhop.v1.Assets.NotFoundHandling\x12\x15\n\rprogram_first\x18\x06 \x01(\x08\x12\x1b\n\x13program_first_paths\x18\x07 \x03(\t\"\xbb\x01\n\x0cHtmlHandling\x12\x1d\n\x19HTML_HANDLING_UNSPECIFIED\x10\x00\x12%\n!HTML_HANDLING_AUTO_TRAILING_SLASH\x10\x01\x12&\n\"HTML_HANDLING_FORCE_TRAILING_SLASH\x10\x02\x12%\n!HTML_HANDLING_DROP_TRAILING_SLASH\x10\x03\x12\x16\n\x12HTML_HANDLING_NONE\x10\x04\"\xa4\x01\n\x10NotFoundHandling\x12\"\n\x1eNOT_FOUND_HANDLING_UNSPECIFIED\x10\x00\x12\x1b\n\x17NOT_FOUND_HANDLING_NONE\x10\x01\x12\x1f\n\x1bNOT_FOUND_HANDLING_404_PAGE\x10\x02\x12.\n*NOT_FOUND_HANDLING_SINGLE_PAGE_APPLICATION\x10\x03\"+\n\tPathRoute\x12\x10\n\x08hostname\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\"/\n\tRateLimit\x12\x10\n\x08requests\x18\x01 \x01(\r\x12\x10\n\x08period_s\x18\x02 \x01(\r\"\xff\x02\n\rRoutingPolicy\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.nearhop.v1.RoutingPolicy.Kind\x12\x0f\n\x07regions\x18\x02 \x03(\t\x12\x37\n\x07weights\x18\x03 \x03(\x0b\x32&.nearhop.v1.RoutingPolicy.WeightsEntry\x12\x17\n\x0f\x61llowed_regions\x18\x04 \x03(\t\x12\x16\n\x0e\x64\x65nied_regions\x18\x05 \x03(\t\x12\x0f\n\x07\x61nswers\x18\x06 \x01(\r\x12.\n\x10\x64\x65\x66\x61ult_location\x18\x07 \x01(\x0b\x32\x14.nearhop.v1.Location\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"T\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_NEAREST\x10\x01\x12\x11\n\rKIND_FAILOVER\x10\x02\x12\x11\n\rKIND_WEIGHTED\x10\x03*q\n\x07\x44ialect\x12\x17\n\x13\x44IALECT_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IALECT_WORKERS\x10\x01\x12\x10\n\x0c\x44IALECT_DENO\x10\x02\x12\x12\n\x0e\x44IALECT_VERCEL\x10\x03\x12\x12\n\x0e\x44IALECT_STATIC\x10\x04*Y\n\nBundleKind\x12\x1b\n\x17\x42UNDLE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x42UNDLE_KIND_MODULE\x10\x01\x12\x16\n\x12\x42UNDLE_KIND_ASSETS\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nearhop.v1.common_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DIALECT']._serialized_start=247
-  _globals['_DIALECT']._serialized_end=320
-  _globals['_LOCATION']._serialized_start=39
-  _globals['_LOCATION']._serialized_end=86
-  _globals['_INGRESS']._serialized_start=88
-  _globals['_INGRESS']._serialized_end=139
-  _globals['_LIMITS']._serialized_start=141
-  _globals['_LIMITS']._serialized_end=202
-  _globals['_SHARE']._serialized_start=204
-  _globals['_SHARE']._serialized_end=245
+  _globals['_MANIFEST_VARSENTRY']._loaded_options = None
+  _globals['_MANIFEST_VARSENTRY']._serialized_options = b'8\001'
+  _globals['_ROUTINGPOLICY_WEIGHTSENTRY']._loaded_options = None
+  _globals['_ROUTINGPOLICY_WEIGHTSENTRY']._serialized_options = b'8\001'
+  _globals['_DIALECT']._serialized_start=2081
+  _globals['_DIALECT']._serialized_end=2194
+  _globals['_BUNDLEKIND']._serialized_start=2196
+  _globals['_BUNDLEKIND']._serialized_end=2285
+  _globals['_LOCATION']._serialized_start=72
+  _globals['_LOCATION']._serialized_end=119
+  _globals['_INGRESS']._serialized_start=121
+  _globals['_INGRESS']._serialized_end=172
+  _globals['_LIMITS']._serialized_start=175
+  _globals['_LIMITS']._serialized_end=325
+  _globals['_SHARE']._serialized_start=327
+  _globals['_SHARE']._serialized_end=368
+  _globals['_MANIFEST']._serialized_start=371
+  _globals['_MANIFEST']._serialized_end=750
+  _globals['_MANIFEST_VARSENTRY']._serialized_start=707
+  _globals['_MANIFEST_VARSENTRY']._serialized_end=750
+  _globals['_RATELIMITER']._serialized_start=752
+  _globals['_RATELIMITER']._serialized_end=812
+  _globals['_EDGEROUTE']._serialized_start=814
+  _globals['_EDGEROUTE']._serialized_end=855
+  _globals['_LOGENTRY']._serialized_start=858
+  _globals['_LOGENTRY']._serialized_end=1005
+  _globals['_ASSETS']._serialized_start=1008
+  _globals['_ASSETS']._serialized_end=1599
+  _globals['_ASSETS_HTMLHANDLING']._serialized_start=1245
+  _globals['_ASSETS_HTMLHANDLING']._serialized_end=1432
+  _globals['_ASSETS_NOTFOUNDHANDLING']._serialized_start=1435
+  _globals['_ASSETS_NOTFOUNDHANDLING']._serialized_end=1599
+  _globals['_PATHROUTE']._serialized_start=1601
+  _globals['_PATHROUTE']._serialized_end=1644
+  _globals['_RATELIMIT']._serialized_start=1646
+  _globals['_RATELIMIT']._serialized_end=1693
+  _globals['_ROUTINGPOLICY']._serialized_start=1696
+  _globals['_ROUTINGPOLICY']._serialized_end=2079
+  _globals['_ROUTINGPOLICY_WEIGHTSENTRY']._serialized_start=1947
+  _globals['_ROUTINGPOLICY_WEIGHTSENTRY']._serialized_end=1993
+  _globals['_ROUTINGPOLICY_KIND']._serialized_start=1995
+  _globals['_ROUTINGPOLICY_KIND']._serialized_end=2079
 # @@protoc_insertion_point(module_scope)

@@ -49,6 +49,36 @@ class FunctionsStub:
                 request_serializer=nearhop_dot_v1_dot_functions__pb2.ListFunctionsRequest.SerializeToString,
                 response_deserializer=nearhop_dot_v1_dot_functions__pb2.ListFunctionsResponse.FromString,
                 _registered_method=True)
+        self.UpdateFunction = channel.unary_unary(
+                '/nearhop.v1.Functions/UpdateFunction',
+                request_serializer=nearhop_dot_v1_dot_functions__pb2.UpdateFunctionRequest.SerializeToString,
+                response_deserializer=nearhop_dot_v1_dot_functions__pb2.Function.FromString,
+                _registered_method=True)
+        self.PurgeCache = channel.unary_unary(
+                '/nearhop.v1.Functions/PurgeCache',
+                request_serializer=nearhop_dot_v1_dot_functions__pb2.PurgeCacheRequest.SerializeToString,
+                response_deserializer=nearhop_dot_v1_dot_functions__pb2.PurgeCacheResponse.FromString,
+                _registered_method=True)
+        self.PutSecret = channel.unary_unary(
+                '/nearhop.v1.Functions/PutSecret',
+                request_serializer=nearhop_dot_v1_dot_functions__pb2.PutSecretRequest.SerializeToString,
+                response_deserializer=nearhop_dot_v1_dot_functions__pb2.PutSecretResponse.FromString,
+                _registered_method=True)
+        self.DeleteSecret = channel.unary_unary(
+                '/nearhop.v1.Functions/DeleteSecret',
+                request_serializer=nearhop_dot_v1_dot_functions__pb2.DeleteSecretRequest.SerializeToString,
+                response_deserializer=nearhop_dot_v1_dot_functions__pb2.DeleteSecretResponse.FromString,
+                _registered_method=True)
+        self.ListSecrets = channel.unary_unary(
+                '/nearhop.v1.Functions/ListSecrets',
+                request_serializer=nearhop_dot_v1_dot_functions__pb2.ListSecretsRequest.SerializeToString,
+                response_deserializer=nearhop_dot_v1_dot_functions__pb2.ListSecretsResponse.FromString,
+                _registered_method=True)
+        self.TailLogs = channel.unary_stream(
+                '/nearhop.v1.Functions/TailLogs',
+                request_serializer=nearhop_dot_v1_dot_functions__pb2.TailLogsRequest.SerializeToString,
+                response_deserializer=nearhop_dot_v1_dot_functions__pb2.LogEntries.FromString,
+                _registered_method=True)
         self.DeleteFunction = channel.unary_unary(
                 '/nearhop.v1.Functions/DeleteFunction',
                 request_serializer=nearhop_dot_v1_dot_functions__pb2.DeleteFunctionRequest.SerializeToString,
@@ -80,6 +110,52 @@ class FunctionsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateFunction(self, request, context):
+        """Changes what is set in the request and leaves the rest. INVALID_ARGUMENT names every wrong field; ALREADY_EXISTS when another function
+        has one of the hostnames or path routes; ABORTED when expected_revision is not the record's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeCache(self, request, context):
+        """Forgets what every node's edge cache keeps for the function. Requests that begin after the reply are not served from what was cached before
+        on any connected node.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutSecret(self, request, context):
+        """Sets a secret, which the function's programs read from their environment: sandboxes are replaced by new ones that have it. It is encrypted
+        at rest and never given back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSecret(self, request, context):
+        """Removes a secret. NOT_FOUND when there is none of that name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSecrets(self, request, context):
+        """The names of a function's secrets, in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TailLogs(self, request, context):
+        """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every connected node, the last
+        ones first. A slow reader misses entries and is told how many.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteFunction(self, request, context):
         """Removes the function with its versions and its deployment: nodes stop its sandboxes, routers stop answering its hostnames.
         Bundles that no other version uses are collected.
@@ -105,6 +181,36 @@ def add_FunctionsServicer_to_server(servicer, server):
                     servicer.ListFunctions,
                     request_deserializer=nearhop_dot_v1_dot_functions__pb2.ListFunctionsRequest.FromString,
                     response_serializer=nearhop_dot_v1_dot_functions__pb2.ListFunctionsResponse.SerializeToString,
+            ),
+            'UpdateFunction': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateFunction,
+                    request_deserializer=nearhop_dot_v1_dot_functions__pb2.UpdateFunctionRequest.FromString,
+                    response_serializer=nearhop_dot_v1_dot_functions__pb2.Function.SerializeToString,
+            ),
+            'PurgeCache': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeCache,
+                    request_deserializer=nearhop_dot_v1_dot_functions__pb2.PurgeCacheRequest.FromString,
+                    response_serializer=nearhop_dot_v1_dot_functions__pb2.PurgeCacheResponse.SerializeToString,
+            ),
+            'PutSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutSecret,
+                    request_deserializer=nearhop_dot_v1_dot_functions__pb2.PutSecretRequest.FromString,
+                    response_serializer=nearhop_dot_v1_dot_functions__pb2.PutSecretResponse.SerializeToString,
+            ),
+            'DeleteSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSecret,
+                    request_deserializer=nearhop_dot_v1_dot_functions__pb2.DeleteSecretRequest.FromString,
+                    response_serializer=nearhop_dot_v1_dot_functions__pb2.DeleteSecretResponse.SerializeToString,
+            ),
+            'ListSecrets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSecrets,
+                    request_deserializer=nearhop_dot_v1_dot_functions__pb2.ListSecretsRequest.FromString,
+                    response_serializer=nearhop_dot_v1_dot_functions__pb2.ListSecretsResponse.SerializeToString,
+            ),
+            'TailLogs': grpc.unary_stream_rpc_method_handler(
+                    servicer.TailLogs,
+                    request_deserializer=nearhop_dot_v1_dot_functions__pb2.TailLogsRequest.FromString,
+                    response_serializer=nearhop_dot_v1_dot_functions__pb2.LogEntries.SerializeToString,
             ),
             'DeleteFunction': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteFunction,
@@ -193,6 +299,168 @@ class Functions:
             '/nearhop.v1.Functions/ListFunctions',
             nearhop_dot_v1_dot_functions__pb2.ListFunctionsRequest.SerializeToString,
             nearhop_dot_v1_dot_functions__pb2.ListFunctionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateFunction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nearhop.v1.Functions/UpdateFunction',
+            nearhop_dot_v1_dot_functions__pb2.UpdateFunctionRequest.SerializeToString,
+            nearhop_dot_v1_dot_functions__pb2.Function.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeCache(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nearhop.v1.Functions/PurgeCache',
+            nearhop_dot_v1_dot_functions__pb2.PurgeCacheRequest.SerializeToString,
+            nearhop_dot_v1_dot_functions__pb2.PurgeCacheResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nearhop.v1.Functions/PutSecret',
+            nearhop_dot_v1_dot_functions__pb2.PutSecretRequest.SerializeToString,
+            nearhop_dot_v1_dot_functions__pb2.PutSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nearhop.v1.Functions/DeleteSecret',
+            nearhop_dot_v1_dot_functions__pb2.DeleteSecretRequest.SerializeToString,
+            nearhop_dot_v1_dot_functions__pb2.DeleteSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSecrets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nearhop.v1.Functions/ListSecrets',
+            nearhop_dot_v1_dot_functions__pb2.ListSecretsRequest.SerializeToString,
+            nearhop_dot_v1_dot_functions__pb2.ListSecretsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TailLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/nearhop.v1.Functions/TailLogs',
+            nearhop_dot_v1_dot_functions__pb2.TailLogsRequest.SerializeToString,
+            nearhop_dot_v1_dot_functions__pb2.LogEntries.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,26 @@ class FunctionsStub:
     """NOT_FOUND when there is none of that name."""
     ListFunctions: _grpc.UnaryUnaryMultiCallable[_functions_pb2.ListFunctionsRequest, _functions_pb2.ListFunctionsResponse]
     """All functions, ordered by name."""
+    UpdateFunction: _grpc.UnaryUnaryMultiCallable[_functions_pb2.UpdateFunctionRequest, _functions_pb2.Function]
+    """Changes what is set in the request and leaves the rest. INVALID_ARGUMENT names every wrong field; ALREADY_EXISTS when another function
+    has one of the hostnames or path routes; ABORTED when expected_revision is not the record's.
+    """
+    PurgeCache: _grpc.UnaryUnaryMultiCallable[_functions_pb2.PurgeCacheRequest, _functions_pb2.PurgeCacheResponse]
+    """Forgets what every node's edge cache keeps for the function. Requests that begin after the reply are not served from what was cached before
+    on any connected node.
+    """
+    PutSecret: _grpc.UnaryUnaryMultiCallable[_functions_pb2.PutSecretRequest, _functions_pb2.PutSecretResponse]
+    """Sets a secret, which the function's programs read from their environment: sandboxes are replaced by new ones that have it. It is encrypted
+    at rest and never given back.
+    """
+    DeleteSecret: _grpc.UnaryUnaryMultiCallable[_functions_pb2.DeleteSecretRequest, _functions_pb2.DeleteSecretResponse]
+    """Removes a secret. NOT_FOUND when there is none of that name."""
+    ListSecrets: _grpc.UnaryUnaryMultiCallable[_functions_pb2.ListSecretsRequest, _functions_pb2.ListSecretsResponse]
+    """The names of a function's secrets, in order."""
+    TailLogs: _grpc.UnaryStreamMultiCallable[_functions_pb2.TailLogsRequest, _functions_pb2.LogEntries]
+    """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every connected node, the last
+    ones first. A slow reader misses entries and is told how many.
+    """
     DeleteFunction: _grpc.UnaryUnaryMultiCallable[_functions_pb2.DeleteFunctionRequest, _functions_pb2.DeleteFunctionResponse]
     """Removes the function with its versions and its deployment: nodes stop its sandboxes, routers stop answering its hostnames.
     Bundles that no other version uses are collected.
@@ -51,6 +71,26 @@ class FunctionsAsyncStub(FunctionsStub):
     """NOT_FOUND when there is none of that name."""
     ListFunctions: _aio.UnaryUnaryMultiCallable[_functions_pb2.ListFunctionsRequest, _functions_pb2.ListFunctionsResponse]  # type: ignore[assignment]
     """All functions, ordered by name."""
+    UpdateFunction: _aio.UnaryUnaryMultiCallable[_functions_pb2.UpdateFunctionRequest, _functions_pb2.Function]  # type: ignore[assignment]
+    """Changes what is set in the request and leaves the rest. INVALID_ARGUMENT names every wrong field; ALREADY_EXISTS when another function
+    has one of the hostnames or path routes; ABORTED when expected_revision is not the record's.
+    """
+    PurgeCache: _aio.UnaryUnaryMultiCallable[_functions_pb2.PurgeCacheRequest, _functions_pb2.PurgeCacheResponse]  # type: ignore[assignment]
+    """Forgets what every node's edge cache keeps for the function. Requests that begin after the reply are not served from what was cached before
+    on any connected node.
+    """
+    PutSecret: _aio.UnaryUnaryMultiCallable[_functions_pb2.PutSecretRequest, _functions_pb2.PutSecretResponse]  # type: ignore[assignment]
+    """Sets a secret, which the function's programs read from their environment: sandboxes are replaced by new ones that have it. It is encrypted
+    at rest and never given back.
+    """
+    DeleteSecret: _aio.UnaryUnaryMultiCallable[_functions_pb2.DeleteSecretRequest, _functions_pb2.DeleteSecretResponse]  # type: ignore[assignment]
+    """Removes a secret. NOT_FOUND when there is none of that name."""
+    ListSecrets: _aio.UnaryUnaryMultiCallable[_functions_pb2.ListSecretsRequest, _functions_pb2.ListSecretsResponse]  # type: ignore[assignment]
+    """The names of a function's secrets, in order."""
+    TailLogs: _aio.UnaryStreamMultiCallable[_functions_pb2.TailLogsRequest, _functions_pb2.LogEntries]  # type: ignore[assignment]
+    """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every connected node, the last
+    ones first. A slow reader misses entries and is told how many.
+    """
     DeleteFunction: _aio.UnaryUnaryMultiCallable[_functions_pb2.DeleteFunctionRequest, _functions_pb2.DeleteFunctionResponse]  # type: ignore[assignment]
     """Removes the function with its versions and its deployment: nodes stop its sandboxes, routers stop answering its hostnames.
     Bundles that no other version uses are collected.
@@ -80,6 +120,62 @@ class FunctionsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_functions_pb2.ListFunctionsResponse, _abc.Awaitable[_functions_pb2.ListFunctionsResponse]]:
         """All functions, ordered by name."""
+
+    @_abc_1.abstractmethod
+    def UpdateFunction(
+        self,
+        request: _functions_pb2.UpdateFunctionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_functions_pb2.Function, _abc.Awaitable[_functions_pb2.Function]]:
+        """Changes what is set in the request and leaves the rest. INVALID_ARGUMENT names every wrong field; ALREADY_EXISTS when another function
+        has one of the hostnames or path routes; ABORTED when expected_revision is not the record's.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeCache(
+        self,
+        request: _functions_pb2.PurgeCacheRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_functions_pb2.PurgeCacheResponse, _abc.Awaitable[_functions_pb2.PurgeCacheResponse]]:
+        """Forgets what every node's edge cache keeps for the function. Requests that begin after the reply are not served from what was cached before
+        on any connected node.
+        """
+
+    @_abc_1.abstractmethod
+    def PutSecret(
+        self,
+        request: _functions_pb2.PutSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_functions_pb2.PutSecretResponse, _abc.Awaitable[_functions_pb2.PutSecretResponse]]:
+        """Sets a secret, which the function's programs read from their environment: sandboxes are replaced by new ones that have it. It is encrypted
+        at rest and never given back.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSecret(
+        self,
+        request: _functions_pb2.DeleteSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_functions_pb2.DeleteSecretResponse, _abc.Awaitable[_functions_pb2.DeleteSecretResponse]]:
+        """Removes a secret. NOT_FOUND when there is none of that name."""
+
+    @_abc_1.abstractmethod
+    def ListSecrets(
+        self,
+        request: _functions_pb2.ListSecretsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_functions_pb2.ListSecretsResponse, _abc.Awaitable[_functions_pb2.ListSecretsResponse]]:
+        """The names of a function's secrets, in order."""
+
+    @_abc_1.abstractmethod
+    def TailLogs(
+        self,
+        request: _functions_pb2.TailLogsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_functions_pb2.LogEntries], _abc.AsyncIterator[_functions_pb2.LogEntries]]:
+        """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every connected node, the last
+        ones first. A slow reader misses entries and is told how many.
+        """
 
     @_abc_1.abstractmethod
     def DeleteFunction(

@@ -25,41 +25,55 @@ _sym_db = _symbol_database.Default()
 from nearhop.v1 import common_pb2 as nearhop_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dnearhop/v1/node_control.proto\x12\nnearhop.v1\x1a\x17nearhop/v1/common.proto\"\x9b\x01\n\x0bNodeMessage\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x11.nearhop.v1.HelloH\x00\x12(\n\x06report\x18\x02 \x01(\x0b\x32\x16.nearhop.v1.NodeReportH\x00\x12\x33\n\x0e\x62undle_request\x18\x03 \x01(\x0b\x32\x19.nearhop.v1.BundleRequestH\x00\x42\t\n\x07message\"\xd8\x01\n\x0fNodeInstruction\x12&\n\x07welcome\x18\x01 \x01(\x0b\x32\x13.nearhop.v1.WelcomeH\x00\x12(\n\x08snapshot\x18\x02 \x01(\x0b\x32\x14.nearhop.v1.SnapshotH\x00\x12/\n\x0c\x62undle_chunk\x18\x03 \x01(\x0b\x32\x17.nearhop.v1.BundleChunkH\x00\x12\x33\n\x0e\x62undle_refusal\x18\x04 \x01(\x0b\x32\x19.nearhop.v1.BundleRefusalH\x00\x42\r\n\x0binstruction\"\xc5\x01\n\x05Hello\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04site\x18\x03 \x01(\t\x12&\n\x08location\x18\x04 \x01(\x0b\x32\x14.nearhop.v1.Location\x12$\n\x07ingress\x18\x05 \x01(\x0b\x32\x13.nearhop.v1.Ingress\x12\x19\n\x11snapshot_revision\x18\x06 \x01(\x04\x12\x15\n\ragent_version\x18\x07 \x01(\t\x12\x10\n\x08instance\x18\x08 \x01(\t\"M\n\x07Welcome\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x1c\n\x14heartbeat_interval_s\x18\x02 \x01(\x01\x12\x13\n\x0blease_ttl_s\x18\x03 \x01(\x01\"g\n\x08Snapshot\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\x12)\n\nplacements\x18\x04 \x03(\x0b\x32\x15.nearhop.v1.Placement\"\x95\x01\n\tPlacement\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12\x11\n\thostnames\x18\x03 \x03(\t\x12\"\n\x06limits\x18\x04 \x01(\x0b\x32\x12.nearhop.v1.Limits\x12+\n\x08versions\x18\x05 \x03(\x0b\x32\x19.nearhop.v1.PlacedVersion\"z\n\rPlacedVersion\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\x12$\n\x07\x64ialect\x18\x04 \x01(\x0e\x32\x13.nearhop.v1.Dialect\x12\x0f\n\x07percent\x18\x05 \x01(\r\"\x1f\n\rBundleRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"I\n\x0b\x42undleChunk\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0c\n\x04last\x18\x04 \x01(\x08\"/\n\rBundleRefusal\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x9e\x02\n\nNodeReport\x12\x19\n\x11snapshot_revision\x18\x01 \x01(\x04\x12/\n\nplacements\x18\x02 \x03(\x0b\x32\x1b.nearhop.v1.PlacementStatus\x12,\n\tsandboxes\x18\x03 \x03(\x0b\x32\x19.nearhop.v1.SandboxStatus\x12\x0f\n\x07load_1m\x18\x04 \x01(\x01\x12\x0c\n\x04\x63pus\x18\x05 \x01(\r\x12\x1e\n\x16memory_available_bytes\x18\x06 \x01(\x04\x12\x11\n\tisolation\x18\x07 \x01(\t\x12\x14\n\x0c\x64\x65no_version\x18\x08 \x01(\t\x12\x17\n\x0fhaproxy_version\x18\t \x01(\t\x12\x15\n\ringress_ready\x18\n \x01(\x08\"\xe8\x01\n\x0fPlacementStatus\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.nearhop.v1.PlacementStatus.State\x12\x16\n\x0e\x61\x63tive_version\x18\x04 \x01(\r\x12\r\n\x05\x65rror\x18\x05 \x01(\t\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x11\n\rSTATE_REFUSED\x10\x03\"\xa8\x01\n\rSandboxStatus\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\r\n\x05state\x18\x03 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x04\x12\r\n\x05\x63pu_s\x18\x05 \x01(\x01\x12\x10\n\x08requests\x18\x06 \x01(\x04\x12\x14\n\x0cterminations\x18\x07 \x01(\x04\x12\x18\n\x10last_termination\x18\x08 \x01(\t2O\n\x0bNodeControl\x12@\n\x04Sync\x12\x17.nearhop.v1.NodeMessage\x1a\x1b.nearhop.v1.NodeInstruction(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dnearhop/v1/node_control.proto\x12\nnearhop.v1\x1a\x17nearhop/v1/common.proto\"\xf8\x01\n\x0bNodeMessage\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x11.nearhop.v1.HelloH\x00\x12(\n\x06report\x18\x02 \x01(\x0b\x32\x16.nearhop.v1.NodeReportH\x00\x12\x33\n\x0e\x62undle_request\x18\x03 \x01(\x0b\x32\x19.nearhop.v1.BundleRequestH\x00\x12\"\n\x03log\x18\x04 \x01(\x0b\x32\x13.nearhop.v1.NodeLogH\x00\x12\x37\n\x10scheduled_result\x18\x05 \x01(\x0b\x32\x1b.nearhop.v1.ScheduledResultH\x00\x42\t\n\x07message\"\xba\x02\n\x0fNodeInstruction\x12&\n\x07welcome\x18\x01 \x01(\x0b\x32\x13.nearhop.v1.WelcomeH\x00\x12(\n\x08snapshot\x18\x02 \x01(\x0b\x32\x14.nearhop.v1.SnapshotH\x00\x12/\n\x0c\x62undle_chunk\x18\x03 \x01(\x0b\x32\x17.nearhop.v1.BundleChunkH\x00\x12\x33\n\x0e\x62undle_refusal\x18\x04 \x01(\x0b\x32\x19.nearhop.v1.BundleRefusalH\x00\x12/\n\tscheduled\x18\x05 \x01(\x0b\x32\x1a.nearhop.v1.ScheduledEventH\x00\x12/\n\x0clog_interest\x18\x06 \x01(\x0b\x32\x17.nearhop.v1.LogInterestH\x00\x42\r\n\x0binstruction\"\xc5\x01\n\x05Hello\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04site\x18\x03 \x01(\t\x12&\n\x08location\x18\x04 \x01(\x0b\x32\x14.nearhop.v1.Location\x12$\n\x07ingress\x18\x05 \x01(\x0b\x32\x13.nearhop.v1.Ingress\x12\x19\n\x11snapshot_revision\x18\x06 \x01(\x04\x12\x15\n\ragent_version\x18\x07 \x01(\t\x12\x10\n\x08instance\x18\x08 \x01(\t\"M\n\x07Welcome\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x1c\n\x14heartbeat_interval_s\x18\x02 \x01(\x01\x12\x13\n\x0blease_ttl_s\x18\x03 \x01(\x01\"g\n\x08Snapshot\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\x12)\n\nplacements\x18\x04 \x03(\x0b\x32\x15.nearhop.v1.Placement\"\xa1\x02\n\tPlacement\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12\x11\n\thostnames\x18\x03 \x03(\t\x12\"\n\x06limits\x18\x04 \x01(\x0b\x32\x12.nearhop.v1.Limits\x12+\n\x08versions\x18\x05 \x03(\x0b\x32\x19.nearhop.v1.PlacedVersion\x12%\n\x06routes\x18\x06 \x03(\x0b\x32\x15.nearhop.v1.PathRoute\x12)\n\nrate_limit\x18\x07 \x01(\x0b\x32\x15.nearhop.v1.RateLimit\x12\x13\n\x0b\x63\x61\x63he_epoch\x18\x08 \x01(\x04\x12#\n\x07secrets\x18\t \x03(\x0b\x32\x12.nearhop.v1.Secret\"%\n\x06Secret\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"c\n\x0eScheduledEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x0c\n\x04\x63ron\x18\x04 \x01(\t\x12\x14\n\x0cscheduled_at\x18\x05 \x01(\x01\",\n\x0fScheduledResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\" \n\x0bLogInterest\x12\x11\n\tfunctions\x18\x01 \x03(\t\"@\n\x07NodeLog\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.nearhop.v1.LogEntry\x12\x0e\n\x06missed\x18\x02 \x01(\x04\"\xb6\x01\n\rPlacedVersion\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\x12$\n\x07\x64ialect\x18\x04 \x01(\x0e\x32\x13.nearhop.v1.Dialect\x12\x0f\n\x07percent\x18\x05 \x01(\r\x12&\n\x08manifest\x18\x06 \x01(\x0b\x32\x14.nearhop.v1.Manifest\x12\x12\n\ncreated_at\x18\x07 \x01(\x01\"\x1f\n\rBundleRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"I\n\x0b\x42undleChunk\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0c\n\x04last\x18\x04 \x01(\x08\"/\n\rBundleRefusal\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x9e\x02\n\nNodeReport\x12\x19\n\x11snapshot_revision\x18\x01 \x01(\x04\x12/\n\nplacements\x18\x02 \x03(\x0b\x32\x1b.nearhop.v1.PlacementStatus\x12,\n\tsandboxes\x18\x03 \x03(\x0b\x32\x19.nearhop.v1.SandboxStatus\x12\x0f\n\x07load_1m\x18\x04 \x01(\x01\x12\x0c\n\x04\x63pus\x18\x05 \x01(\r\x12\x1e\n\x16memory_available_bytes\x18\x06 \x01(\x04\x12\x11\n\tisolation\x18\x07 \x01(\t\x12\x14\n\x0c\x64\x65no_version\x18\x08 \x01(\t\x12\x17\n\x0fhaproxy_version\x18\t \x01(\t\x12\x15\n\ringress_ready\x18\n \x01(\x08\"\xec\x02\n\x0fPlacementStatus\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.nearhop.v1.PlacementStatus.State\x12\x16\n\x0e\x61\x63tive_version\x18\x04 \x01(\r\x12\r\n\x05\x65rror\x18\x05 \x01(\t\x12;\n\x08overruns\x18\x06 \x03(\x0b\x32).nearhop.v1.PlacementStatus.OverrunsEntry\x12\x14\n\x0c\x62reaker_open\x18\x07 \x01(\x08\x1a/\n\rOverrunsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x11\n\rSTATE_REFUSED\x10\x03\"\xa8\x01\n\rSandboxStatus\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\r\n\x05state\x18\x03 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x04\x12\r\n\x05\x63pu_s\x18\x05 \x01(\x01\x12\x10\n\x08requests\x18\x06 \x01(\x04\x12\x14\n\x0cterminations\x18\x07 \x01(\x04\x12\x18\n\x10last_termination\x18\x08 \x01(\t2O\n\x0bNodeControl\x12@\n\x04Sync\x12\x17.nearhop.v1.NodeMessage\x1a\x1b.nearhop.v1.NodeInstruction(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nearhop.v1.node_control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PLACEMENTSTATUS_OVERRUNSENTRY']._loaded_options = None
+  _globals['_PLACEMENTSTATUS_OVERRUNSENTRY']._serialized_options = b'8\001'
   _globals['_NODEMESSAGE']._serialized_start=71
-  _globals['_NODEMESSAGE']._serialized_end=226
-  _globals['_NODEINSTRUCTION']._serialized_start=229
-  _globals['_NODEINSTRUCTION']._serialized_end=445
-  _globals['_HELLO']._serialized_start=448
-  _globals['_HELLO']._serialized_end=645
-  _globals['_WELCOME']._serialized_start=647
-  _globals['_WELCOME']._serialized_end=724
-  _globals['_SNAPSHOT']._serialized_start=726
-  _globals['_SNAPSHOT']._serialized_end=829
-  _globals['_PLACEMENT']._serialized_start=832
-  _globals['_PLACEMENT']._serialized_end=981
-  _globals['_PLACEDVERSION']._serialized_start=983
-  _globals['_PLACEDVERSION']._serialized_end=1105
-  _globals['_BUNDLEREQUEST']._serialized_start=1107
-  _globals['_BUNDLEREQUEST']._serialized_end=1138
-  _globals['_BUNDLECHUNK']._serialized_start=1140
-  _globals['_BUNDLECHUNK']._serialized_end=1213
-  _globals['_BUNDLEREFUSAL']._serialized_start=1215
-  _globals['_BUNDLEREFUSAL']._serialized_end=1262
-  _globals['_NODEREPORT']._serialized_start=1265
-  _globals['_NODEREPORT']._serialized_end=1551
-  _globals['_PLACEMENTSTATUS']._serialized_start=1554
-  _globals['_PLACEMENTSTATUS']._serialized_end=1786
-  _globals['_PLACEMENTSTATUS_STATE']._serialized_start=1700
-  _globals['_PLACEMENTSTATUS_STATE']._serialized_end=1786
-  _globals['_SANDBOXSTATUS']._serialized_start=1789
-  _globals['_SANDBOXSTATUS']._serialized_end=1957
-  _globals['_NODECONTROL']._serialized_start=1959
-  _globals['_NODECONTROL']._serialized_end=2038
+  _globals['_NODEMESSAGE']._serialized_end=319
+  _globals['_NODEINSTRUCTION']._serialized_start=322
+  _globals['_NODEINSTRUCTION']._serialized_end=636
+  _globals['_HELLO']._serialized_start=639
+  _globals['_HELLO']._serialized_end=836
+  _globals['_WELCOME']._serialized_start=838
+  _globals['_WELCOME']._serialized_end=915
+  _globals['_SNAPSHOT']._serialized_start=917
+  _globals['_SNAPSHOT']._serialized_end=1020
+  _globals['_PLACEMENT']._serialized_start=1023
+  _globals['_PLACEMENT']._serialized_end=1312
+  _globals['_SECRET']._serialized_start=1314
+  _globals['_SECRET']._serialized_end=1351
+  _globals['_SCHEDULEDEVENT']._serialized_start=1353
+  _globals['_SCHEDULEDEVENT']._serialized_end=1452
+  _globals['_SCHEDULEDRESULT']._serialized_start=1454
+  _globals['_SCHEDULEDRESULT']._serialized_end=1498
+  _globals['_LOGINTEREST']._serialized_start=1500
+  _globals['_LOGINTEREST']._serialized_end=1532
+  _globals['_NODELOG']._serialized_start=1534
+  _globals['_NODELOG']._serialized_end=1598
+  _globals['_PLACEDVERSION']._serialized_start=1601
+  _globals['_PLACEDVERSION']._serialized_end=1783
+  _globals['_BUNDLEREQUEST']._serialized_start=1785
+  _globals['_BUNDLEREQUEST']._serialized_end=1816
+  _globals['_BUNDLECHUNK']._serialized_start=1818
+  _globals['_BUNDLECHUNK']._serialized_end=1891
+  _globals['_BUNDLEREFUSAL']._serialized_start=1893
+  _globals['_BUNDLEREFUSAL']._serialized_end=1940
+  _globals['_NODEREPORT']._serialized_start=1943
+  _globals['_NODEREPORT']._serialized_end=2229
+  _globals['_PLACEMENTSTATUS']._serialized_start=2232
+  _globals['_PLACEMENTSTATUS']._serialized_end=2596
+  _globals['_PLACEMENTSTATUS_OVERRUNSENTRY']._serialized_start=2461
+  _globals['_PLACEMENTSTATUS_OVERRUNSENTRY']._serialized_end=2508
+  _globals['_PLACEMENTSTATUS_STATE']._serialized_start=2510
+  _globals['_PLACEMENTSTATUS_STATE']._serialized_end=2596
+  _globals['_SANDBOXSTATUS']._serialized_start=2599
+  _globals['_SANDBOXSTATUS']._serialized_end=2767
+  _globals['_NODECONTROL']._serialized_start=2769
+  _globals['_NODECONTROL']._serialized_end=2848
 # @@protoc_insertion_point(module_scope)

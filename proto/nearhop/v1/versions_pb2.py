@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from nearhop.v1 import common_pb2 as nearhop_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19nearhop/v1/versions.proto\x12\nnearhop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17nearhop/v1/common.proto\"\xda\x01\n\x07Version\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12$\n\x07\x64ialect\x18\x05 \x01(\x0e\x32\x13.nearhop.v1.Dialect\x12\x12\n\nentrypoint\x18\x06 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"#\n\x11StatBundleRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"8\n\x12StatBundleResponse\x12\x0e\n\x06stored\x18\x01 \x01(\x08\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"\x96\x01\n\x13UploadBundleRequest\x12\x38\n\x06header\x18\x01 \x01(\x0b\x32&.nearhop.v1.UploadBundleRequest.HeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x1a,\n\x06Header\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x42\x06\n\x04part\":\n\x14UploadBundleResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"\xa7\x01\n\x14\x43reateVersionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12$\n\x07\x64ialect\x18\x04 \x01(\x0e\x32\x13.nearhop.v1.Dialect\x12\x12\n\nentrypoint\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\"5\n\x11GetVersionRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\"\'\n\x13ListVersionsRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\"=\n\x14ListVersionsResponse\x12%\n\x08versions\x18\x01 \x03(\x0b\x32\x13.nearhop.v1.Version2\x89\x03\n\x08Versions\x12K\n\nStatBundle\x12\x1d.nearhop.v1.StatBundleRequest\x1a\x1e.nearhop.v1.StatBundleResponse\x12S\n\x0cUploadBundle\x12\x1f.nearhop.v1.UploadBundleRequest\x1a .nearhop.v1.UploadBundleResponse(\x01\x12\x46\n\rCreateVersion\x12 .nearhop.v1.CreateVersionRequest\x1a\x13.nearhop.v1.Version\x12@\n\nGetVersion\x12\x1d.nearhop.v1.GetVersionRequest\x1a\x13.nearhop.v1.Version\x12Q\n\x0cListVersions\x12\x1f.nearhop.v1.ListVersionsRequest\x1a .nearhop.v1.ListVersionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19nearhop/v1/versions.proto\x12\nnearhop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17nearhop/v1/common.proto\"\x82\x02\n\x07Version\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12$\n\x07\x64ialect\x18\x05 \x01(\x0e\x32\x13.nearhop.v1.Dialect\x12\x12\n\nentrypoint\x18\x06 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08manifest\x18\n \x01(\x0b\x32\x14.nearhop.v1.Manifest\"#\n\x11StatBundleRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"8\n\x12StatBundleResponse\x12\x0e\n\x06stored\x18\x01 \x01(\x08\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"\xbc\x01\n\x13UploadBundleRequest\x12\x38\n\x06header\x18\x01 \x01(\x0b\x32&.nearhop.v1.UploadBundleRequest.HeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x1aR\n\x06Header\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.nearhop.v1.BundleKindB\x06\n\x04part\":\n\x14UploadBundleResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"\xcf\x01\n\x14\x43reateVersionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12$\n\x07\x64ialect\x18\x04 \x01(\x0e\x32\x13.nearhop.v1.Dialect\x12\x12\n\nentrypoint\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12&\n\x08manifest\x18\x08 \x01(\x0b\x32\x14.nearhop.v1.Manifest\"5\n\x11GetVersionRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\"\'\n\x13ListVersionsRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\"=\n\x14ListVersionsResponse\x12%\n\x08versions\x18\x01 \x03(\x0b\x32\x13.nearhop.v1.Version2\x89\x03\n\x08Versions\x12K\n\nStatBundle\x12\x1d.nearhop.v1.StatBundleRequest\x1a\x1e.nearhop.v1.StatBundleResponse\x12S\n\x0cUploadBundle\x12\x1f.nearhop.v1.UploadBundleRequest\x1a .nearhop.v1.UploadBundleResponse(\x01\x12\x46\n\rCreateVersion\x12 .nearhop.v1.CreateVersionRequest\x1a\x13.nearhop.v1.Version\x12@\n\nGetVersion\x12\x1d.nearhop.v1.GetVersionRequest\x1a\x13.nearhop.v1.Version\x12Q\n\x0cListVersions\x12\x1f.nearhop.v1.ListVersionsRequest\x1a .nearhop.v1.ListVersionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,25 +34,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nearhop.v1.versions_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_VERSION']._serialized_start=100
-  _globals['_VERSION']._serialized_end=318
-  _globals['_STATBUNDLEREQUEST']._serialized_start=320
-  _globals['_STATBUNDLEREQUEST']._serialized_end=355
-  _globals['_STATBUNDLERESPONSE']._serialized_start=357
-  _globals['_STATBUNDLERESPONSE']._serialized_end=413
-  _globals['_UPLOADBUNDLEREQUEST']._serialized_start=416
-  _globals['_UPLOADBUNDLEREQUEST']._serialized_end=566
-  _globals['_UPLOADBUNDLEREQUEST_HEADER']._serialized_start=514
-  _globals['_UPLOADBUNDLEREQUEST_HEADER']._serialized_end=558
-  _globals['_UPLOADBUNDLERESPONSE']._serialized_start=568
-  _globals['_UPLOADBUNDLERESPONSE']._serialized_end=626
-  _globals['_CREATEVERSIONREQUEST']._serialized_start=629
-  _globals['_CREATEVERSIONREQUEST']._serialized_end=796
-  _globals['_GETVERSIONREQUEST']._serialized_start=798
-  _globals['_GETVERSIONREQUEST']._serialized_end=851
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=853
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=892
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=894
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=955
-  _globals['_VERSIONS']._serialized_start=958
-  _globals['_VERSIONS']._serialized_end=1351
+  _globals['_VERSION']._serialized_end=358
+  _globals['_STATBUNDLEREQUEST']._serialized_start=360
+  _globals['_STATBUNDLEREQUEST']._serialized_end=395
+  _globals['_STATBUNDLERESPONSE']._serialized_start=397
+  _globals['_STATBUNDLERESPONSE']._serialized_end=453
+  _globals['_UPLOADBUNDLEREQUEST']._serialized_start=456
+  _globals['_UPLOADBUNDLEREQUEST']._serialized_end=644
+  _globals['_UPLOADBUNDLEREQUEST_HEADER']._serialized_start=554
+  _globals['_UPLOADBUNDLEREQUEST_HEADER']._serialized_end=636
+  _globals['_UPLOADBUNDLERESPONSE']._serialized_start=646
+  _globals['_UPLOADBUNDLERESPONSE']._serialized_end=704
+  _globals['_CREATEVERSIONREQUEST']._serialized_start=707
+  _globals['_CREATEVERSIONREQUEST']._serialized_end=914
+  _globals['_GETVERSIONREQUEST']._serialized_start=916
+  _globals['_GETVERSIONREQUEST']._serialized_end=969
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=971
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=1010
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=1012
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=1073
+  _globals['_VERSIONS']._serialized_start=1076
+  _globals['_VERSIONS']._serialized_end=1469
 # @@protoc_insertion_point(module_scope)

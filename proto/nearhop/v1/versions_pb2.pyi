@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Version(_message.Message):
-    __slots__ = ("function", "number", "digest", "size_bytes", "dialect", "entrypoint", "author", "message", "created_at")
+    __slots__ = ("function", "number", "digest", "size_bytes", "dialect", "entrypoint", "author", "message", "created_at", "manifest")
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +21,7 @@ class Version(_message.Message):
     AUTHOR_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
     function: str
     number: int
     digest: str
@@ -30,7 +31,8 @@ class Version(_message.Message):
     author: str
     message: str
     created_at: _timestamp_pb2.Timestamp
-    def __init__(self, function: _Optional[str] = ..., number: _Optional[int] = ..., digest: _Optional[str] = ..., size_bytes: _Optional[int] = ..., dialect: _Optional[_Union[_common_pb2.Dialect, str]] = ..., entrypoint: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    manifest: _common_pb2.Manifest
+    def __init__(self, function: _Optional[str] = ..., number: _Optional[int] = ..., digest: _Optional[str] = ..., size_bytes: _Optional[int] = ..., dialect: _Optional[_Union[_common_pb2.Dialect, str]] = ..., entrypoint: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., manifest: _Optional[_Union[_common_pb2.Manifest, _Mapping]] = ...) -> None: ...
 
 class StatBundleRequest(_message.Message):
     __slots__ = ("digest",)
@@ -49,12 +51,14 @@ class StatBundleResponse(_message.Message):
 class UploadBundleRequest(_message.Message):
     __slots__ = ("header", "chunk")
     class Header(_message.Message):
-        __slots__ = ("digest", "size_bytes")
+        __slots__ = ("digest", "size_bytes", "kind")
         DIGEST_FIELD_NUMBER: _ClassVar[int]
         SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+        KIND_FIELD_NUMBER: _ClassVar[int]
         digest: str
         size_bytes: int
-        def __init__(self, digest: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+        kind: _common_pb2.BundleKind
+        def __init__(self, digest: _Optional[str] = ..., size_bytes: _Optional[int] = ..., kind: _Optional[_Union[_common_pb2.BundleKind, str]] = ...) -> None: ...
     HEADER_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     header: UploadBundleRequest.Header
@@ -70,7 +74,7 @@ class UploadBundleResponse(_message.Message):
     def __init__(self, digest: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class CreateVersionRequest(_message.Message):
-    __slots__ = ("request_id", "function", "digest", "dialect", "entrypoint", "author", "message")
+    __slots__ = ("request_id", "function", "digest", "dialect", "entrypoint", "author", "message", "manifest")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +82,7 @@ class CreateVersionRequest(_message.Message):
     ENTRYPOINT_FIELD_NUMBER: _ClassVar[int]
     AUTHOR_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     function: str
     digest: str
@@ -85,7 +90,8 @@ class CreateVersionRequest(_message.Message):
     entrypoint: str
     author: str
     message: str
-    def __init__(self, request_id: _Optional[str] = ..., function: _Optional[str] = ..., digest: _Optional[str] = ..., dialect: _Optional[_Union[_common_pb2.Dialect, str]] = ..., entrypoint: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    manifest: _common_pb2.Manifest
+    def __init__(self, request_id: _Optional[str] = ..., function: _Optional[str] = ..., digest: _Optional[str] = ..., dialect: _Optional[_Union[_common_pb2.Dialect, str]] = ..., entrypoint: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.Manifest, _Mapping]] = ...) -> None: ...
 
 class GetVersionRequest(_message.Message):
     __slots__ = ("function", "number")

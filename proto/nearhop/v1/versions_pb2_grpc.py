@@ -72,7 +72,7 @@ class VersionsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadBundle(self, request_iterator, context):
-        """Stores a bundle. The first message is the header, the others carry the bytes in order, each at most 512 KiB. Refused with
+        """Stores a bundle: a module or a pack of static files. The first message is the header, the others carry the bytes in order, each at most 512 KiB. Refused with
         INVALID_ARGUMENT when the size or the digest does not match, or when the module is not self-contained; with RESOURCE_EXHAUSTED
         when the bundle store is at its quota. Nothing is kept of a refused upload.
         """

@@ -38,7 +38,7 @@ class VersionsStub:
     StatBundle: _grpc.UnaryUnaryMultiCallable[_versions_pb2.StatBundleRequest, _versions_pb2.StatBundleResponse]
     """Tells whether a bundle is stored already, so that its upload can be skipped."""
     UploadBundle: _grpc.StreamUnaryMultiCallable[_versions_pb2.UploadBundleRequest, _versions_pb2.UploadBundleResponse]
-    """Stores a bundle. The first message is the header, the others carry the bytes in order, each at most 512 KiB. Refused with
+    """Stores a bundle: a module or a pack of static files. The first message is the header, the others carry the bytes in order, each at most 512 KiB. Refused with
     INVALID_ARGUMENT when the size or the digest does not match, or when the module is not self-contained; with RESOURCE_EXHAUSTED
     when the bundle store is at its quota. Nothing is kept of a refused upload.
     """
@@ -55,7 +55,7 @@ class VersionsAsyncStub(VersionsStub):
     StatBundle: _aio.UnaryUnaryMultiCallable[_versions_pb2.StatBundleRequest, _versions_pb2.StatBundleResponse]  # type: ignore[assignment]
     """Tells whether a bundle is stored already, so that its upload can be skipped."""
     UploadBundle: _aio.StreamUnaryMultiCallable[_versions_pb2.UploadBundleRequest, _versions_pb2.UploadBundleResponse]  # type: ignore[assignment]
-    """Stores a bundle. The first message is the header, the others carry the bytes in order, each at most 512 KiB. Refused with
+    """Stores a bundle: a module or a pack of static files. The first message is the header, the others carry the bytes in order, each at most 512 KiB. Refused with
     INVALID_ARGUMENT when the size or the digest does not match, or when the module is not self-contained; with RESOURCE_EXHAUSTED
     when the bundle store is at its quota. Nothing is kept of a refused upload.
     """
@@ -81,7 +81,7 @@ class VersionsServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_versions_pb2.UploadBundleRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_versions_pb2.UploadBundleResponse, _abc.Awaitable[_versions_pb2.UploadBundleResponse]]:
-        """Stores a bundle. The first message is the header, the others carry the bytes in order, each at most 512 KiB. Refused with
+        """Stores a bundle: a module or a pack of static files. The first message is the header, the others carry the bytes in order, each at most 512 KiB. Refused with
         INVALID_ARGUMENT when the size or the digest does not match, or when the module is not self-contained; with RESOURCE_EXHAUSTED
         when the bundle store is at its quota. Nothing is kept of a refused upload.
         """
