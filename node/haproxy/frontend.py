@@ -4,7 +4,7 @@ A rule costs every request a twentieth to a quarter of a microsecond. So what on
 that ends the rules for the others, and what is wrong with a request is told by the backend `refusal`, which only such requests meet.
 """
 
-from node.haproxy import pages, routing
+from node.haproxy import cache, pages, routing
 from node.haproxy.settings import HEALTH_PATH, Ingress
 
 BODY_BYTES = 10 << 20  # of a function without limits of its own: the contract's default
@@ -24,7 +24,10 @@ def frontend(ingress: Ingress) -> list[str]:
         f"http-request return status 200 if {{ path {HEALTH_PATH} }}",  # the http-after-response rules name the node
         *_redirect(ingress),
         *_checks(ingress),
+        *cache.requests(ingress),
         *_client(ingress),
+        "",
+        *cache.responses(ingress),
         "",
         *_responses(ingress),
         "",
@@ -118,6 +121,7 @@ def _responses(ingress: Ingress) -> list[str]:
         "add-header x-request-id %[unique-id]",
         "set-header x-nearhop-reason %[var(txn.reason)] if { var(txn.reason) -m found }",
         "allow if { var(txn.from) -m found }",
+        *cache.hits(ingress),
         "set-var(txn.reason) str(exceeded_wall) if { status 504 }",
         *(
             f"set-var(txn.reason) {pages.ended(status)} if {{ status {status} }} !{{ var(txn.reason) -m found }}"

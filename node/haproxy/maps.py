@@ -106,7 +106,9 @@ def _target(route: Route, slot: int | None) -> str:
     else:
         return f"{NO_SLOT}|{route.function}|{route.version}|{route.wall_ms}|no_sandbox"
     target = f"{where}|{route.function}|{route.version}|{route.wall_ms}"
-    return f"!{target}|{_limits(route)}" if _is_limited(route) else target
+    if _is_limited(route):
+        return f"!{target}|{route.cache_epoch}|{_limits(route)}"
+    return f"{target}|{route.cache_epoch}" if route.cache_epoch else target
 
 
 def _is_limited(route: Route) -> bool:
