@@ -24,15 +24,14 @@ def frontend(ingress: Ingress) -> list[str]:
         f"http-request return status 200 if {{ path {HEALTH_PATH} }}",  # the http-after-response rules name the node
         *_redirect(ingress),
         *_checks(ingress),
-        *cache.requests(ingress),
         *_client(ingress),
         "",
-        *cache.responses(ingress),
+        *cache.learning(ingress),
         "",
         *_responses(ingress),
         "",
         "use_backend refusal if { var(txn.reason) -m found }",
-        f"use_backend %[{pages.SLOT}]",
+        "use_backend %[var(txn.route),word(1,|)]",
         "default_backend refusal",
     ]
 
@@ -120,8 +119,8 @@ def _responses(ingress: Ingress) -> list[str]:
         "add-header x-nearhop-version %[var(txn.route),word(3,|)] if { var(txn.route) -m found }",
         "add-header x-request-id %[unique-id]",
         "set-header x-nearhop-reason %[var(txn.reason)] if { var(txn.reason) -m found }",
+        *cache.mark(ingress),
         "allow if { var(txn.from) -m found }",
-        *cache.hits(ingress),
         "set-var(txn.reason) str(exceeded_wall) if { status 504 }",
         *(
             f"set-var(txn.reason) {pages.ended(status)} if {{ status {status} }} !{{ var(txn.reason) -m found }}"

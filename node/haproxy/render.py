@@ -24,7 +24,9 @@ def _sections(ingress: Ingress) -> Iterator[tuple[str, Sequence[str]]]:
     yield "global", _global(ingress)
     yield from cache.section(ingress).items()
     yield "defaults base", _defaults()
-    yield "defaults slot from base", backends.defaults(ingress)
+    yield "defaults slot from base", backends.defaults(ingress, is_kept=False)
+    if ingress.cache_mib:
+        yield "defaults kept from base", backends.defaults(ingress, is_kept=True)
     yield "frontend ingress from base", frontend.frontend(ingress)
     yield "backend refusal from base", frontend.refusal()
     yield (
@@ -36,7 +38,8 @@ def _sections(ingress: Ingress) -> Iterator[tuple[str, Sequence[str]]]:
     )
     yield from backends.tables().items()
     yield from backends.others(ingress).items()
-    yield from (backends.slot(ingress, number) for number in range(ingress.slots))
+    for number in range(ingress.slots):
+        yield from backends.slot(ingress, number).items()
 
 
 def _line(line: str) -> str:

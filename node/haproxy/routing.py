@@ -21,9 +21,9 @@ def rules() -> list[str]:
     """Render the rules, in order; they end with txn.route, or without it when there is no such function."""
     lines = [
         f"set-var(txn.route) req.fhdr(host),map_str({HOSTS})",
-        "accept if { var(txn.route) -m beg s }",
+        "accept if { var(txn.route) -m beg s c }",
         *_by_name(),
-        "accept if { var(txn.route) -m beg s }",
+        "accept if { var(txn.route) -m beg s c }",
         *_by_share(),
         *_limits(),
         *_assets(),
