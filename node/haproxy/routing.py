@@ -74,6 +74,6 @@ def _assets() -> list[str]:
     found = f"{{ var(txn.asset),map_str({ASSETS}) -m found }}"
     rest = "|".join(f"%[var(txn.limits),field({number},|)]" for number in range(2, 6))
     return [
-        f"set-var-fmt(txn.asset) %[{field(DIGEST)}]|%[path,url_dec] if {_LIMITED}",
+        f"set-var-fmt(txn.asset) %[{field(DIGEST)}]|%[path] if {_LIMITED}",
         f"set-var-fmt(txn.route) {STATIC}|{rest} if {found}",
     ]
