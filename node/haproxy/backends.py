@@ -61,6 +61,9 @@ def others(ingress: Ingress) -> dict[str, list[str]]:
     return {
         f"backend {ACTIVATOR} from slot": [
             "http-reuse never",  # a connection becomes that of the sandbox which was started for it
+            "option http-server-close",  # and so must not carry the same client's next request
+            "http-response set-var(txn.reason) res.hdr(activation-refused) if { res.hdr(activation-refused) -m found }",
+            "http-response del-header activation-refused",
             *_servers(ingress, "activator", activator_socket(ingress.run_dir)),
         ],
         f"backend {STATIC} from slot": [

@@ -69,6 +69,17 @@ def assets_map(files: Mapping[str, Iterable[str]]) -> str:
     )
 
 
+def change(before: str, after: str, *, most: int) -> tuple[dict[str, str], list[str]] | None:
+    """Return the entries that are new or other than before and the keys that are gone, None when they are more than *most*."""
+    old, new = before.splitlines(), after.splitlines()
+    gone, fresh = set(old).difference(new), set(new).difference(old)
+    if len(fresh) + len(gone) > 2 * most:
+        return None
+    entries = dict(line.split(" ", 1) for line in sorted(fresh))
+    removed = sorted({line.split(" ", 1)[0] for line in gone} - entries.keys())
+    return (entries, removed) if len(entries) + len(removed) <= most else None
+
+
 def _text(entries: Mapping[str, str]) -> str:
     return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
 

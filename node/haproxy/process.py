@@ -18,6 +18,7 @@ from node.plan.records import Route
 _READY_WITHIN_S = 5.0
 _RESTART_DELAY_S = 0.1
 _RESTART_DELAY_MAX_S = 1.0
+_ENTRIES_ONE_BY_ONE = 16  # that are changed in place; more of them are cheaper as a whole new map
 _WORDS = 5  # of HAProxy's last complaints that an error quotes
 _WORD_CHARACTERS = 500
 _WORD = re.compile(r"\[(\w+)\] +\(\d+\) : (.*)")
@@ -197,12 +198,16 @@ class Ingress:
 
     async def _replace(self, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
-            if text == self._maps.get(name):
+            before = self._maps.get(name)
+            if text == before:
                 continue
             self._write_map(name, text)
             self._maps.pop(name, None)  # what HAProxy has is not known until it has taken this
-            if self.ready:
+            change = None if before is None else maps.change(before, text, most=_ENTRIES_ONE_BY_ONE)
+            if self.ready and change is None:
                 await self._runtime.replace_map(name, text)
+            elif self.ready and change is not None:
+                await self._runtime.change_map(name, *change)
             self._maps[name] = text
 
     def _write_map(self, name: str, text: str) -> None:

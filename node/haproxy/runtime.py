@@ -2,7 +2,7 @@
 
 import asyncio
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,13 @@ class Runtime:
         for chunk in _chunks(text):
             await self._expect(f"add map @{version} {path} <<\n{chunk}", "")
         await self._expect(f"commit map @{version} {path}", "")
+
+    async def change_map(self, path: str, entries: Mapping[str, str], removed: Iterable[str]) -> None:
+        """Set *entries* of a map and delete the keys *removed*, one after another."""
+        for key, value in entries.items():
+            await self.set_entry(path, key, value)
+        for key in removed:
+            await self._expect(f"del map {path} {key}", "")
 
     async def set_entry(self, path: str, key: str, value: str) -> None:
         """Set one entry of a map; when it is not there, add it."""
