@@ -104,7 +104,7 @@ def _limits() -> list[str]:
     limited = "{ var(txn.limits) -m found }"
     over = "{ var(txn.reason) -m found }"
     lines = [
-        f"set-header x-nearhop-assets %[{field(routing.DIGEST)}] if {{ be_name {STATIC} }}",
+        f"set-header x-nearhop-assets %[{field(routing.FILES)},word(1,-)] if {{ be_name {STATIC} }}",
         f"set-var(txn.body) {field(routing.BODY)} if {limited}",
         f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length),sub(txn.body) gt 0 }}",
         f"deny deny_status 413 if {over}",

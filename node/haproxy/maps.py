@@ -60,10 +60,10 @@ def reasons_map(reasons: Mapping[int, str]) -> str:
 
 
 def assets_map(files: Mapping[str, Iterable[str]]) -> str:
-    """Render the map of the paths that files answer, by the digest of their pack; a path that is not one word is left out."""
+    """Render the map of the paths that files answer, by the name of their set; a path that is not one word is left out."""
     return "".join(
-        f"{digest}|{path} 1\n"
-        for digest, paths in sorted(files.items())
+        f"{name}|{path} 1\n"
+        for name, paths in sorted(files.items())
         for path in sorted(paths)
         if path.isprintable() and " " not in path
     )

@@ -129,7 +129,7 @@ class Ingress:
             await self._replace(maps.maps(self._routes, self._caching).by_name())
 
     async def set_assets(self, files: Mapping[str, Iterable[str]]) -> None:
-        """Say which paths the files of each pack answer, by the pack's digest. Raises IngressError."""
+        """Say which paths each set of files answers, by the set's name. Raises IngressError."""
         async with self._lock:
             await self._replace({settings.ASSETS: maps.assets_map(files)})
 

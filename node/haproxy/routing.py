@@ -12,7 +12,7 @@ VERSION_KEY = "x-nearhop-version-key"  # whose requests all go to the same versi
 VERSION_COOKIE = "nearhop-version-key"  # the same as a cookie
 SHARES = 100
 # The fields of a route after the four that every route has: the first stands alone too, the others are limits of its own.
-EPOCH, BODY, CONCURRENCY, RATE, PERIOD, DIGEST = range(5, 11)
+EPOCH, BODY, CONCURRENCY, RATE, PERIOD, FILES = range(5, 11)
 _HOST = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\.?(:[0-9]{1,5})?$"
 _LIMITED = "{ var(txn.limits) -m found }"
 
@@ -74,6 +74,6 @@ def _assets() -> list[str]:
     found = f"{{ var(txn.asset),map_str({ASSETS}) -m found }}"
     rest = "|".join(f"%[var(txn.limits),field({number},|)]" for number in range(2, 6))
     return [
-        f"set-var-fmt(txn.asset) %[{field(DIGEST)}]|%[path] if {_LIMITED}",
+        f"set-var-fmt(txn.asset) %[{field(FILES)}]|%[path] if {_LIMITED}",
         f"set-var-fmt(txn.route) {STATIC}|{rest} if {found}",
     ]

@@ -1,8 +1,11 @@
 """What the ingress must know of a function beyond where its sandboxes are: its names, its limits, its files."""
 
+import re
+import zlib
+from collections.abc import Iterable
 from dataclasses import replace
 
-from node.plan.records import Dialect, Placement, Route, Version
+from node.plan.records import Assets, Dialect, Placement, Route, Version
 
 
 def table(placement: Placement, route: Route, zone: str) -> dict[str, Route]:
@@ -27,15 +30,37 @@ def complete(route: Route, placement: Placement, version: Version | None) -> Rou
     """Add to *route* what it does not say yet of *placement*, and of the *version* that it leads to."""
     limits = placement.limits
     assets = version.manifest.assets if version is not None else None
-    # A program that is asked first has its files behind it, not before it.
-    answers = assets is not None and not (assets.program_first or assets.program_first_paths)
     is_static = version is not None and version.dialect is Dialect.STATIC
+    files_first = assets is not None and (is_static or not assets.program_first)
     return replace(
         route,
         request_body_bytes=limits.request_body_bytes,
         concurrency=limits.concurrency,
         rate_limit=placement.rate_limit,
         cache_epoch=placement.cache_epoch,
-        assets=assets.digest if assets is not None and (answers or is_static) else "",
+        assets=asset_set(assets) if assets is not None and files_first else "",
         static=is_static,
     )
+
+
+def asset_set(assets: Assets) -> str:
+    """Name the files of a pack that answer before the program: all of them, or those that its patterns leave."""
+    if not assets.program_first_paths:
+        return assets.digest
+    return f"{assets.digest}-{zlib.crc32(chr(0).join(assets.program_first_paths).encode()):08x}"
+
+
+def answered(assets: Assets, paths: Iterable[str]) -> frozenset[str]:
+    """Return those of a pack's request paths that are answered before the program is asked."""
+    patterns = assets.program_first_paths
+    first = [_matcher(pattern) for pattern in patterns if not pattern.startswith("!")]
+    excluded = [_matcher(pattern[1:]) for pattern in patterns if pattern.startswith("!")]
+
+    def is_programs(path: str) -> bool:
+        return any(item.fullmatch(path) for item in first) and not any(item.fullmatch(path) for item in excluded)
+
+    return frozenset(path for path in paths if not is_programs(path))
+
+
+def _matcher(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))))

@@ -170,9 +170,9 @@ async def test_who_has_no_sandbox_is_started_or_refused(
 async def test_files_answer_before_the_program(
     ingress: Ingress, client: httpx.AsyncClient, listeners: dict[str, Listener]
 ) -> None:
-    await ingress.set_assets({"d1": ["/", "/logo.svg", "/%C3%A4.html"], "d2": ["/else"]})
+    await ingress.set_assets({"d1-12": ["/", "/logo.svg", "/%C3%A4.html"], "d2": ["/else"]})
     await ingress.set_routes(
-        {"a.example.org": replace(A, assets="d1"), "s.example.org": Route("s", 2, None, 900, assets="d1", static=True)}
+        {"a.example.org": replace(A, assets="d1-12"), "s.example.org": Route("s", 2, None, 900, assets="d1-12", static=True)}
     )
     told = [
         await where(client, "a.example.org", path) for path in ("/", "/logo.svg?x", "/%C3%A4.html", "/else", "/api")

@@ -47,7 +47,6 @@ def test_limits_come_from_the_placement() -> None:
     [
         (Assets("f" * 64, 9), Dialect.WORKERS, True, False),
         (Assets("f" * 64, 9, program_first=True), Dialect.WORKERS, False, False),
-        (Assets("f" * 64, 9, program_first_paths=("/api/*",)), Dialect.DENO, False, False),
         (Assets("f" * 64, 9, program_first=True), Dialect.STATIC, True, True),
         (None, Dialect.WORKERS, False, False),
     ],
@@ -57,3 +56,15 @@ def test_files_answer_first_unless_the_program_wants_to(
 ) -> None:
     done = routes.complete(ROUTE, PLACEMENT, version(assets, dialect))
     assert (done.assets, done.static) == ("f" * 64 if before else "", static)
+
+
+def test_patterns_leave_files_to_the_program() -> None:
+    paths = ("/", "/api/x", "/api/docs/y", "/apix")
+    whole = Assets("f" * 64, 9)
+    some = replace(whole, program_first_paths=("/api/*", "!/api/docs/*"))
+    assert routes.answered(whole, paths) == frozenset(paths)
+    assert routes.answered(some, paths) == {"/", "/api/docs/y", "/apix"}
+    assert routes.asset_set(whole) == "f" * 64
+    assert routes.asset_set(some).startswith("f" * 64 + "-")
+    assert routes.asset_set(some) != routes.asset_set(replace(whole, program_first_paths=("/api/*",)))
+    assert routes.complete(ROUTE, PLACEMENT, version(some)).assets == routes.asset_set(some)
