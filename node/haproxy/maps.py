@@ -11,6 +11,7 @@ from node.haproxy.frontend import BODY_BYTES
 from node.haproxy.routing import SHARES
 from node.haproxy.settings import ACTIVATOR, HOSTS, NO_SLOT, PATHS, PICKS, STATIC, kept_name, slot_name
 from node.plan.records import Route
+from node.plan.routes import preview
 
 _PATHS_HERE = "/"
 _Named = Callable[[int], str]  # the backend of a slot
@@ -34,6 +35,7 @@ def maps(routes: Mapping[str, Route], caching: Collection[str] = ()) -> Maps:
 
     *caching* are the functions whose answers the edge cache keeps.
     """
+    routes = _with_previews(routes)
     split = {key.partition("/")[0] for key in routes if "/" in key}
     picks: dict[str, str] = {}
     hosts = dict.fromkeys(split, _PATHS_HERE)
@@ -82,6 +84,18 @@ def change(before: str, after: str, *, most: int) -> tuple[dict[str, str], list[
 
 def _text(entries: Mapping[str, str]) -> str:
     return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
+
+
+def _with_previews(routes: Mapping[str, Route]) -> Mapping[str, Route]:
+    """Add the hosts that name a version, `v3--name.zone`: one for each version that `name.zone` leads to."""
+    previews: dict[str, Route] = {}
+    for host, route in routes.items():
+        function, _, zone = host.partition(".")
+        if function == route.function and "/" not in zone:
+            for version in (share for _, share in route.shares) if route.shares else (route,):
+                if version.version:
+                    previews[preview(function, version.version, zone)] = version
+    return {**previews, **routes}
 
 
 def _entry(route: Route, named: _Named) -> tuple[str, dict[str, str]]:

@@ -16,6 +16,7 @@ from node.haproxy.runtime import Counters, IngressError, Runtime
 from node.plan.records import Route
 
 _READY_WITHIN_S = 5.0
+_LEARN_EVERY_S = 2.0
 _RESTART_DELAY_S = 0.1
 _RESTART_DELAY_MAX_S = 1.0
 _ENTRIES_ONE_BY_ONE = 16  # that are changed in place; more of them are cheaper as a whole new map
@@ -111,10 +112,10 @@ class Ingress:
             self._routes = routes
             await self._replace(maps.maps(routes, self._caching).by_name())
 
-    async def expect_caching(self, function: str, source: bytes) -> None:
-        """Ask the edge cache before *function*, if the text of its program suggests answers that may be kept. Raises IngressError."""
-        if self._settings.cache_mib and function not in self._caching and cache.may_cache(source):
-            await self._cache_for({function})
+    def expect_caching(self, function: str, source: bytes) -> None:
+        """Ask the edge cache before *function*, from its next route on, if the text of its program suggests answers that may be kept."""
+        if self._settings.cache_mib and cache.may_cache(source):
+            self._caching.add(function)
 
     async def learn_caching(self) -> None:
         """Ask the edge cache, from now on, before the functions that have given answers that may be kept. Raises IngressError."""
@@ -122,6 +123,15 @@ class Ingress:
             learned = await self._runtime.keys(settings.CACHING) - self._caching
             if learned:
                 await self._cache_for(learned)
+
+    async def learn(self) -> None:
+        """Do so now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(_LEARN_EVERY_S)
+            try:
+                await self.learn_caching()
+            except (IngressError, OSError) as error:
+                _logger.warning("which functions give answers to be kept is not known", error=str(error))
 
     async def _cache_for(self, functions: Collection[str]) -> None:
         async with self._lock:

@@ -1,46 +1,15 @@
-"""What the ingress must know of a function beyond where its sandboxes are: its names, its limits, its files."""
+"""Names that the ingress routes by beside hostnames: those of previews, and of sets of files."""
 
 import re
 import zlib
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 
-from node.plan.records import Assets, Dialect, Placement, Route, Version
-
-
-def table(placement: Placement, route: Route, zone: str) -> dict[str, Route]:
-    """Return *route* under every name that leads to it: hostnames, hostnames with a path, and the host of the version that it serves.
-
-    A preview host, `v3--name.zone`, names one version: there is one only for the version that serves.
-    """
-    names = [*placement.hostnames, *(f"{item.hostname}{item.path}" for item in placement.routes)]
-    found = dict.fromkeys(names, route)
-    for version in (share for _, share in route.shares) if route.shares else (route,):
-        if zone and version.version:
-            found[preview(placement.function, version.version, zone)] = version
-    return found
+from node.plan.records import Assets, Version
 
 
 def preview(function: str, version: int, zone: str) -> str:
-    """Return the hostname under which one version of a function is reached, whatever its share."""
+    """Return the hostname under which one version of a function is reached, and no other."""
     return f"v{version}--{function}.{zone}"
-
-
-def complete(route: Route, placement: Placement, version: Version | None) -> Route:
-    """Add to *route* what it does not say yet of *placement*, and of the *version* that it leads to."""
-    limits = placement.limits
-    assets = version.manifest.assets if version is not None else None
-    is_static = version is not None and version.dialect is Dialect.STATIC
-    files_first = assets is not None and (is_static or not assets.program_first)
-    return replace(
-        route,
-        request_body_bytes=limits.request_body_bytes,
-        concurrency=limits.concurrency,
-        rate_limit=placement.rate_limit,
-        cache_epoch=placement.cache_epoch,
-        assets=asset_set(assets) if assets is not None and files_first else "",
-        static=is_static,
-    )
 
 
 def asset_set(assets: Assets) -> str:
@@ -48,6 +17,12 @@ def asset_set(assets: Assets) -> str:
     if not assets.program_first_paths:
         return assets.digest
     return f"{assets.digest}-{zlib.crc32(chr(0).join(assets.program_first_paths).encode()):08x}"
+
+
+def files(versions: Iterable[Version], paths: Callable[[str], Iterable[str]]) -> dict[str, frozenset[str]]:
+    """Return the request paths of each set of files that *versions* put before their programs; *paths* gives all those of a pack."""
+    packs = [version.manifest.assets for version in versions]
+    return {asset_set(pack): answered(pack, paths(pack.digest)) for pack in packs if pack and not pack.program_first}
 
 
 def answered(assets: Assets, paths: Iterable[str]) -> frozenset[str]:

@@ -58,7 +58,8 @@ async def ingress(tmp_path: Path, program: Program) -> AsyncIterator[Ingress]:
 @pytest.fixture
 async def client(ingress: Ingress) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://{ADDRESS}", timeout=5) as client:
-        await ingress.expect_caching("a", b'"cache-control": "s-maxage=60"')
+        ingress.expect_caching("a", b'"cache-control": "s-maxage=60"')
+        await ingress.set_routes({"a.example.org": A, "b.example.org": A})
         yield client
 
 
@@ -166,7 +167,8 @@ async def test_authorized_answers_are_not_given_to_others(client: httpx.AsyncCli
 
 async def test_a_function_that_gives_such_answers_is_found_out(ingress: Ingress, program: Program) -> None:
     async with httpx.AsyncClient(base_url=f"http://{ADDRESS}", timeout=5) as client:
-        await ingress.expect_caching("a", b"return new Response()")
+        ingress.expect_caching("a", b"return new Response()")
+        await ingress.set_routes({"a.example.org": A})
         program.headers = ["cache-control: s-maxage=60, private"]
         await ask(client)
         await ingress.learn_caching()

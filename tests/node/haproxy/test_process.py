@@ -153,7 +153,7 @@ async def test_switches_all_hosts_at_once_and_for_the_next_start(
     await ingress.set_routes({"new.example.org": Route("new", 9, 0, 700)})
     assert (await ask(client)).status_code == 404
     assert (await ask(client, host="new.example.org")).headers["x-nearhop-version"] == "9"
-    assert content(ingress.paths.hosts) == "new.example.org s000|new|9|700\n"
+    assert content(ingress.paths.hosts) == "new.example.org s000|new|9|700\nv9--new.example.org s000|new|9|700\n"
 
 
 async def test_countries_are_loaded_while_it_runs(

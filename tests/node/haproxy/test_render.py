@@ -63,7 +63,10 @@ def test_haproxy_accepts_it(tmp_path: Path, folder: str, plain: bool) -> None:
 
 
 def test_maps() -> None:
-    routes = {"b.example.org": Route("b", 2, 7, 1500), "a.example.org": Route("a", 0, None, 1000)}
-    assert maps.hosts_map(routes) == "a.example.org none|a|0|1000|no_sandbox\nb.example.org s007|b|2|1500\n"
+    routes = {"b.example.org": Route("two", 2, 7, 1500), "a.example.org": Route("a", 0, None, 1000)}
+    assert maps.hosts_map(routes) == "a.example.org none|a|0|1000|no_sandbox\nb.example.org s007|two|2|1500\n"
     assert maps.reasons_map({4: "exceeded_cpu"}) == "s004 exceeded_cpu\n"
     assert maps.hosts_map({}) == ""
+    assert maps.hosts_map({"a.nearhop.test": Route("a", 3, 7, 900)}) == (
+        "a.nearhop.test s007|a|3|900\nv3--a.nearhop.test s007|a|3|900\n"
+    )
