@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -16,6 +17,7 @@ from google.protobuf.message import DecodeError
 from nearhop import log
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import codec, report, spool
+from node.agent.breakers import Breakers
 from node.agent.bundles import BundleError, BundleStore
 from node.agent.logbook import LogBook
 from node.agent.scheduled import ScheduledCalls
@@ -63,6 +65,7 @@ class Agent:
         self._noted: frozenset[str] = frozenset()
         self._noted_at = 0.0
         self.demand = Demand()
+        self.breakers = Breakers(self.sandbox_changed)
         self._routes: dict[str, Route] = {}
         self._good: dict[str, Good] = {}
         self._refusals: dict[str, Refusal] = {}
@@ -162,6 +165,10 @@ class Agent:
         self._snapshot = self._decoder.snapshot(message)
         self._index = plan.index(self._snapshot)
         changed = plan.changed(before, self._index)
+        for function in changed:
+            old, new = before.placements.get(function), self._index.placements.get(function)
+            if old is None or new is None or old.version != new.version:
+                self.breakers.replaced(function)
         self._dirty |= changed
         # A secret, a limit or a manifest may be what was missing.
         self._refusals = {f: refusal for f, refusal in self._refusals.items() if f not in changed}
@@ -216,6 +223,7 @@ class Agent:
             self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
         self.logbook.keep(wanted)
+        self.breakers.keep(wanted)
         self._pending &= wanted.keys()
         self._awake &= wanted.keys()
         for gone in self._statuses.keys() - wanted.keys():
@@ -283,8 +291,9 @@ class Agent:
                 await self._converge()
             except Exception:
                 _logger.exception("reconciling failed; it is tried again")
+            wait_s = self.breakers.tick()
             try:
-                async with asyncio.timeout(_REVISIT_S):
+                async with asyncio.timeout(_REVISIT_S if wait_s is None else min(_REVISIT_S, wait_s)):
                     await self._wake.wait()
             except TimeoutError:
                 self._expire_fetches()
@@ -425,6 +434,8 @@ class Agent:
             good=self._good,
             refusals=self._refusals,
             held=self._held,
+            broken=self.breakers.broken,
+            probed=self.breakers.probed,
             switch_error=self._switch_error,
         )
 
@@ -439,7 +450,8 @@ class Agent:
 
     def _note_statuses(self, only: Collection[str]) -> None:
         found = statuses_some(self._index, self._observe(), only, time.monotonic())
-        for name, status in found.items():
+        for name, plain in found.items():
+            status = replace(plain, overruns=self.breakers.overruns(name), breaker_open=self.breakers.is_open(name))
             if self._statuses.get(name) != status:
                 self._statuses[name] = status
                 [self._status_messages[name]] = codec.statuses([status])

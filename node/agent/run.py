@@ -66,6 +66,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
     agent.pool.logged = agent.logged
+    agent.pool.overran = agent.breakers.ended
+    agent.pool.served = agent.breakers.served
     agent.calls = ScheduledCalls(agent.pool, agent.activate, agent.session.send, agent.logbook)
     country_map = _country_map(settings)
     if country_map is not None and await asyncio.to_thread(country_map.exists):

@@ -141,6 +141,8 @@ class Pool:
         self._warm_retry_at = 0.0
         self.terminations: dict[str, tuple[int, Reason]] = {}
         self.logged: Logged = _unheard  # takes what programs print, and why they were ended
+        self.overran: Callable[[str, Reason], None] = lambda _function, _reason: None
+        self.served: Callable[[str, int], None] = lambda _function, _requests: None
 
     # What is there
 
@@ -288,7 +290,7 @@ class Pool:
                 continue
             counted = _added(counters.get(slot), current)
             if counted is not None:
-                current.finished, current.in_flight = counted.finished, counted.in_flight
+                self._count(current, counted)
             sample = Sample(
                 cpu_s,
                 current.memory_bytes,
@@ -303,6 +305,14 @@ class Pool:
             self._load_at = now
             self._scale(now)
         return busy
+
+    def _count(self, held: _Held, counted: Counted) -> None:
+        # The ingress counts for the slot, whoever has had it: the first count of a process only tells where it begins.
+        meter = held.state.meter
+        fresh = counted.finished - held.finished if meter is not None and meter.finished is not None else 0
+        held.finished, held.in_flight = counted.finished, counted.in_flight
+        if fresh > 0 and held.spec is not None:
+            self.served(held.spec.function, fresh)
 
     def _scale(self, now: float) -> None:
         loads: dict[SandboxSpec, list[scale.Load]] = defaultdict(list)
@@ -368,6 +378,7 @@ class Pool:
         if state.terminations > before.terminations and state.reason is not None:
             count, _ = self.terminations.get(function, (0, state.reason))
             self.terminations[function] = (count + 1, state.reason)
+            self.overran(function, state.reason)
             text = f"version {held.spec.version.number} was ended: {state.error or state.reason.value}"
             self.logged(held.spec, "limit", text, state.reason.value)
         if state.phase is Phase.GONE:
