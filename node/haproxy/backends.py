@@ -19,6 +19,7 @@ CONCURRENCY = 500  # of a function without limits of its own: the contract's def
 WALL_MS = 30_000  # the same
 # What a client says of itself, of its place, or of who asked before it, in a header that only a platform may set.
 _SPOOFED_PREFIXES = ("x-nearhop-", "x-forwarded-", "cf-", "x-vercel-")
+_TOLD = "exception exceeded_subrequests"  # the reasons that only the sandbox itself knows
 _NO_LIMITS = "!{ var(txn.limits) -m found }"
 _SPOOFED = ("x-real-ip", "x-request-id", "forwarded", "true-client-ip", "cdn-loop")
 
@@ -41,7 +42,7 @@ def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
         "",
         "http-response deny deny_status 502 if { srv_id 2 }",
         "http-response set-var(txn.from) bool(1)",
-        "http-response set-var(txn.reason) str(exception) if { status 500 } { res.hdr(x-nearhop-reason) exception }",
+        f"http-response set-var(txn.reason) res.hdr(x-nearhop-reason) if {{ status 500 }} {{ res.hdr(x-nearhop-reason) {_TOLD} }}",
         "http-response del-header x-nearhop- -m beg",
         "http-response del-header x-request-id",
     ]
