@@ -4,7 +4,7 @@ A rule costs every request a twentieth to a quarter of a microsecond. So what on
 that ends the rules for the others, and what is wrong with a request is told by the backend `refusal`, which only such requests meet.
 """
 
-from node.haproxy import pages, routing
+from node.haproxy import cache, pages, routing
 from node.haproxy.settings import HEALTH_PATH, Ingress
 
 BODY_BYTES = 10 << 20  # of a function without limits of its own: the contract's default
@@ -26,10 +26,12 @@ def frontend(ingress: Ingress) -> list[str]:
         *_checks(ingress),
         *_client(ingress),
         "",
+        *cache.learning(ingress),
+        "",
         *_responses(ingress),
         "",
         "use_backend refusal if { var(txn.reason) -m found }",
-        f"use_backend %[{pages.SLOT}]",
+        "use_backend %[var(txn.route),word(1,|)]",
         "default_backend refusal",
     ]
 
@@ -117,6 +119,7 @@ def _responses(ingress: Ingress) -> list[str]:
         "add-header x-nearhop-version %[var(txn.route),word(3,|)] if { var(txn.route) -m found }",
         "add-header x-request-id %[unique-id]",
         "set-header x-nearhop-reason %[var(txn.reason)] if { var(txn.reason) -m found }",
+        *cache.mark(ingress),
         "allow if { var(txn.from) -m found }",
         "set-var(txn.reason) str(exceeded_wall) if { status 504 }",
         *(

@@ -18,7 +18,7 @@ _RETURNED = {
     414: "The request's URL is too long.",
     431: "The request's header is too large.",
 }  # http-error knows them not
-SLOT = "var(txn.route),word(1,|)"
+SLOT = "var(txn.route),word(1,|),ltrim(c)"
 
 
 def asked_for_json() -> str:
