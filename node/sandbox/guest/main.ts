@@ -23,8 +23,7 @@ const socket = host.args[0];
 const unavailable = () => new Response(null, { status: 503 });
 let handler: Handler = unavailable;
 
-async function giveUp(path: string | null): Promise<void> {
-  if (path === null) return;
+async function giveUp(path: string): Promise<void> {
   await host.permissions.revoke({ name: "read", path });
   await host.permissions.revoke({ name: "write", path });
 }
@@ -48,12 +47,10 @@ const start = await prepare({ host, settings, source, services });
 const store = needs.context ? await makeStore<Budget>(host) : undefined;
 const subrequests = countSubrequests(settings.subrequests, store);
 await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
-// The engine asks for permission at each new connection, so the sockets of the services that the program needs stay open to the guest. To the
-// program they are not: its fetch() takes no path, and a socket cannot be read as a file.
-if (!needs.geo) await giveUp(settings.sockets.geo);
-if (!needs.assets) await giveUp(settings.sockets.assets);
+// The engine asks for permission at each new connection, so the sockets of the node's services stay open to the guest. To the program they are
+// not: its fetch() takes no path, and a socket cannot be read as a file.
 
-adaptRequests(subrequests.spend);
+adaptRequests(host, settings.sockets.egress, subrequests.spend);
 await preload(source);
 safeProcess(settings.env);
 closeDoors();
