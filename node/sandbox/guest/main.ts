@@ -39,7 +39,10 @@ const needs = look(source, settings);
 
 installConsole(host);
 const part = (path: string) => import(new URL(path, import.meta.url).href);
-const { prepare } = await part({ deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" }[settings.dialect]) as Dialect;
+const dialects = { deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" };
+const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
+if (settings.everything) for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts"]) await part(path);
+const { prepare } = await part(dialects[settings.dialect]) as Dialect;
 const services: Services = {};
 if (needs.geo) services.geo = (await part("./geo.ts") as typeof import("./geo.ts")).connectGeo(host, settings.sockets.geo!);
 if (needs.assets) services.assets = (await part("./assets.ts") as typeof import("./assets.ts")).connectAssets(host, settings);

@@ -116,7 +116,7 @@ class Launcher:
             nonlocal failure
             try:
                 guest = await self.start(_PROBE_SLOT, memory_mib=64, memory_bytes=0, warm=True)
-                status = await guest.run({"dialect": "workers"}, _PROBE, heard)
+                status = await guest.run({"dialect": "workers", "everything": True}, _PROBE, heard)
                 words = guest.last_words().splitlines()
                 failure = words[-1] if words else f"it ended with {status}"
             except OSError as error:
