@@ -121,6 +121,8 @@ def redirect_reasons(rule: Mapping[str, Any], html_handling: str) -> list[str]: 
         return [f"{to} is neither a path nor an http or https URL"]
     if status == 200 and not relative:
         return ["a rule with status 200 can only lead to a path of the same site"]
+    if not relative and _PLACEHOLDER.search(to.removesuffix(_path(to)).partition("://")[2]):
+        return [f"{to} has a placeholder in its host"]
     unknown = {name for name in _PLACEHOLDER.findall(_path(to)) if name != ":splat"} - set(_PLACEHOLDER.findall(source))
     if unknown or (":splat" in _path(to) and "*" not in source and ":splat" not in source):
         return [f"{to} uses a placeholder that {source} does not have"]
