@@ -18,8 +18,8 @@ async def test_a_module_without_imports_is_accepted() -> None:
 
 async def test_offered_built_ins_are_accepted() -> None:
     source = (
-        b'import { env } from "cloudflare:workers"; import { Buffer } from "node:buffer"; import { types } from "node:util"; import "node:stream/web";\n'
-        + GOOD
+        b'import { env } from "cloudflare:workers";\n'
+        b'import { Buffer } from "node:buffer"; import { types } from "node:util"; import "node:stream/web";\n' + GOOD
     )
     assert await self_contained(source) == []
 
