@@ -21,23 +21,29 @@ from grpc_reflection.v1alpha import reflection
 
 from controlplane import access, steering
 from controlplane.access import Access
+from controlplane.api import packs
 from controlplane.api.deployments import Deployments
 from controlplane.api.errors import ErrorInterceptor, Unavailable
 from controlplane.api.events import Events
 from controlplane.api.flows import Flows
 from controlplane.api.functions import Functions
+from controlplane.api.logs import Logs
 from controlplane.api.mutations import Mutations
 from controlplane.api.node_control import NodeControl
 from controlplane.api.nodes import Nodes, look
 from controlplane.api.publisher import Publisher
+from controlplane.api.purges import Purges
 from controlplane.api.router_control import RouterControl
 from controlplane.api.routers import Routers
 from controlplane.api.routing import Locate, Routing
+from controlplane.api.scheduled import Scheduled
+from controlplane.api.secrets import Safe
 from controlplane.api.sessions import Beat, Sessions
 from controlplane.api.versions import Versions
 from controlplane.bundle import self_contained
 from controlplane.config import Config
 from controlplane.controllers.collector import Collector
+from controlplane.controllers.crons import Crons
 from controlplane.controllers.deployments import Deployments as DeploymentController
 from controlplane.controllers.deployments import Rollouts
 from controlplane.controllers.presence import Presences
@@ -86,7 +92,7 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
-_CONTROLLERS = ("deployments", "collector", "presences", "trimmer")  # each is led by one of the control planes
+_CONTROLLERS = ("deployments", "collector", "presences", "trimmer", "crons")  # each is led by one of the control planes
 
 
 class AddressInUse(NearhopError):
@@ -105,8 +111,13 @@ class ControlPlane:
         limits = config.limits
         self.store = access.store(config)
         self.cache = Cache(self.store)
-        self.publisher = Publisher(self.cache, config.zone)
         self.sessions = Sessions(Beat(limits.heartbeat_interval_s, limits.lease_ttl_s))
+        self.safe = Safe()
+        self.publisher = Publisher(self.cache, config.zone, self.safe)
+        self.logs = Logs()
+        self.mutations = Mutations(self.store, self.cache, Requests(self.store, monotonic=time.monotonic))
+        self.purges = Purges(self.mutations, self.cache, self.sessions)
+        self._scheduled = Scheduled(self.store, self.cache)
         self.routers = Routers()
         self.flows = Flows()
         self.interceptor = ErrorInterceptor()
@@ -134,6 +145,7 @@ class ControlPlane:
                 self.access = await access.opened(self.store, self.config, stop)
                 if self.access is None:
                     raise Stopped("it was told to stop before it could serve")
+                self.safe.seal = self.access.seal
             guards = [self.access.interceptor] if self.access else []
             server = grpc.aio.server(interceptors=[self.interceptor, *guards], options=_OPTIONS)
             await self._add_services(server, locate)
@@ -170,6 +182,7 @@ class ControlPlane:
             for name, work in (
                 ("cache", self.cache.run()),
                 ("publisher", self.publisher.run()),
+                ("scheduled calls", self._scheduled.run()),
                 ("health service", self._tell_health()),
                 *guarding,
             )
@@ -193,6 +206,8 @@ class ControlPlane:
             case "presences":
                 quiet_s = limits.lease_ttl_s + _AGENT_BACKOFF_S
                 return Presences(store, self.cache, self._look, clock=time.time, quiet_s=quiet_s).run()
+            case "crons":
+                return Crons(store, self.cache, clock=time.time).run()
             case "trimmer":
                 return Trimmer(store, self.cache).run()
             case _:
@@ -205,11 +220,13 @@ class ControlPlane:
         return EtcdBundles(store, clock=time.time, quota_bytes=self.config.limits.bundle_quota_mib << 20)
 
     async def _add_services(self, server: grpc.aio.Server, locate: Locate) -> None:
-        requests = Requests(self.store, monotonic=time.monotonic)
-        mutations = Mutations(self.store, self.cache, requests)
-        functions_pb2_grpc.add_FunctionsServicer_to_server(Functions(mutations, self.cache, self.config.zone), server)
+        mutations = self.mutations
+        functions = Functions(
+            self.mutations, self.cache, self.config.zone, safe=self.safe, purges=self.purges, logs=self.logs
+        )
+        functions_pb2_grpc.add_FunctionsServicer_to_server(functions, server)
         versions_pb2_grpc.add_VersionsServicer_to_server(
-            Versions(mutations, self.cache, self._bundles, self._inspect), server
+            Versions(mutations, self.cache, self._bundles, self._inspect, packs.inspect), server
         )
         deployments_pb2_grpc.add_DeploymentsServicer_to_server(
             Deployments(mutations, self.cache, self._rollouts), server
@@ -220,7 +237,14 @@ class ControlPlane:
             Routing(self.cache, self.publisher, self.routers, locate, flows=self.flows, clock=time.time), server
         )
         node_control = NodeControl(
-            self.store, self.cache, self.publisher, self._bundles, self.sessions, clock=time.time
+            self.store,
+            self.cache,
+            self.publisher,
+            self._bundles,
+            self.sessions,
+            logs=self.logs,
+            scheduled=self._scheduled,
+            clock=time.time,
         )
         node_control_pb2_grpc.add_NodeControlServicer_to_server(node_control, server)
         router_control_pb2_grpc.add_RouterControlServicer_to_server(self._router_control, server)

@@ -115,9 +115,8 @@ def _problems(message: pb.Placement) -> list[str]:
             found.append(f"version {version.number}: dialect {version.dialect} is not known to this node")
         if version.number == 0:
             found.append("version 0 is not a version's number")
-        most = manifest_codec.ASSETS_MAX_BYTES if version.dialect == common_pb2.DIALECT_STATIC else BUNDLE_MAX_BYTES
-        if version.size_bytes > most:
-            found.append(f"version {version.number}: {version.size_bytes} bytes are more than {most}")
+        if version.size_bytes > BUNDLE_MAX_BYTES:
+            found.append(f"version {version.number}: {version.size_bytes} bytes are more than {BUNDLE_MAX_BYTES}")
     return found
 
 
