@@ -84,7 +84,9 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
             work.append(tasks.spawn(group, membership.run(), name="membership"))
             work.append(tasks.spawn(group, agent.session.reopen_on_renewal(), name="session renewal"))
         if settings.geoip_database:
-            work.append(tasks.spawn(group, _geo(Path(settings.geoip_database), sandboxes.services / "geo.sock"), name="geo"))
+            work.append(
+                tasks.spawn(group, _geo(Path(settings.geoip_database), sandboxes.services / "geo.sock"), name="geo")
+            )
         if country_map is not None:
             work.append(tasks.spawn(group, _countries(settings, ingress, country_map), name="countries"))
         await stop.wait()

@@ -57,7 +57,11 @@ def test_the_european_union(record: dict[str, Any], eu: bool) -> None:
 
 def test_an_asn_record_and_long_texts() -> None:
     found = answer(
-        {"autonomous_system_number": 64497, "autonomous_system_organization": "x" * 500, "location": {"metro_code": True}}
+        {
+            "autonomous_system_number": 64497,
+            "autonomous_system_organization": "x" * 500,
+            "location": {"metro_code": True},
+        }
     )
     assert (found["asn"], len(str(found["as_organization"])), found["metro_code"]) == (64497, 128, None)
     assert answer({"autonomous_system_number": True})["asn"] is None

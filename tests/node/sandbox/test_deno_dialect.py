@@ -113,9 +113,7 @@ async def test_crons(boot: Boot) -> None:
 
     async def scheduled(cron: str) -> tuple[int, str]:
         call = json.dumps({"cron": cron, "scheduled_at": 1})
-        reply = await guest.send(
-            "POST", "/", headers={"x-nearhop-control": CONTROL, "x-nearhop-scheduled": call}
-        )
+        reply = await guest.send("POST", "/", headers={"x-nearhop-control": CONTROL, "x-nearhop-scheduled": call})
         return reply.status_code, reply.text.split("\n")[0]
 
     assert await scheduled("*/5 * * * *") == (200, "")

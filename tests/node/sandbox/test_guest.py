@@ -12,6 +12,7 @@ from node.sandbox.command import GUEST
 from node.sandbox.process import Guest
 from tests.node.sandbox.guests import Boot, worker
 
+
 async def test_a_worker_sees_the_url_that_the_client_asked_for(boot: Boot) -> None:
     guest = await boot(
         worker(

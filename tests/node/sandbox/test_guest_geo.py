@@ -40,7 +40,9 @@ async def geo(tmp_path: Path) -> AsyncIterator[Path]:
 
 async def test_request_cf(boot: Boot, geo: Path) -> None:
     guest = await boot(
-        worker("return Response.json([request.cf, request.headers.get('cf-ipcity'), request.headers.get('cf-timezone')])"),
+        worker(
+            "return Response.json([request.cf, request.headers.get('cf-ipcity'), request.headers.get('cf-timezone')])"
+        ),
         services=[geo],
         sockets={"geo": str(geo)},
     )
