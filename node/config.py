@@ -30,6 +30,7 @@ class NodeConfig:
     cache_dir: str = ""  # for what several nodes of one machine may share; "" is state_dir
     trusted_proxies: list[str] = field(default_factory=list)  # ranges whose X-Forwarded-For is believed
     egress_allow: list[str] = field(default_factory=list)  # ranges that sandboxes may reach though they are private
+    isolation: Literal["auto", "full"] = "auto"  # "full": refuse to start where sandboxes cannot have all layers
     slots: int = 64  # sandboxes at a time, those that are draining and those that wait for a program included
     warm_sandboxes: int = 2  # processes that wait for a program
     idle_s: float = 300.0  # without a request before a function's sandbox ends

@@ -6,7 +6,7 @@ A program that only waits gains nothing from a second process, so a crowd of req
 from dataclasses import dataclass, replace
 
 CROWD = 8  # requests in flight of one sandbox above which it is crowded
-BUSY_SHARE = 0.5  # of one CPU, above which a sandbox is busy
+BUSY_SHARE = 0.3  # of one CPU, above which a sandbox is busy
 UP_AFTER_S = 0.5
 DOWN_AFTER_S = 30.0
 

@@ -16,7 +16,8 @@ from node.lifecycle import machine, scale
 from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, wants_counts
 from node.lifecycle.machine import Phase
 from node.plan.records import Limits, SandboxSpec, SandboxView
-from node.sandbox import command, handover, process
+from node.sandbox import handover, process
+from node.sandbox.isolation.launcher import Launcher
 from node.sandbox.process import Guest, Message
 
 _IDLE_S = 0.05  # between samples once nothing has used CPU for _IDLE_AFTER_S
@@ -58,11 +59,8 @@ class Ingress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    deno: Path
-    run_dir: Path
-    cache_dir: Path
+    launcher: Launcher
     slots: int
-    deny_net: str
     socket: Callable[[int], Path]
     boot_cpu_s: float = 1.0
     boot_wall_s: float = 10.0
@@ -70,7 +68,7 @@ class Settings:
     warm: int = 0  # processes that wait for a program
     node: str = ""
     region: str = ""
-    services: Mapping[str, Path] = field(default_factory=dict)  # the node's sockets that programs are served from
+    services: Mapping[str, Path] = field(default_factory=dict)  # the node's sockets, as sandboxes see them
 
 
 @dataclass(slots=True)
@@ -164,6 +162,11 @@ class Pool:
             for held in self._held.values()
             if held.state.phase is not Phase.GONE and held.spec is not None
         ]
+
+    @property
+    def isolation(self) -> str:
+        """How sandboxes are held: "full", or "reduced: " and what is missing."""
+        return self._settings.launcher.level
 
     def ready_slots(self, function: str) -> list[tuple[int, SandboxSpec]]:
         """Return the function's sandboxes that serve."""
@@ -399,16 +402,13 @@ class Pool:
 
     async def _live(self, slot: int, held: _Held) -> None:
         """One process from its start to its end."""
-        socket = self._settings.socket(slot)
         await self._tell_reason(slot, None)
         status, last_words = 127, ""
         try:
-            _unlink(socket)
             limits = _WARM_LIMITS if held.spec is None else held.spec.limits
-            argv = command.argv(
-                self._settings.deno, socket, memory_mib=limits.memory_mib, deny_net=self._settings.deny_net
+            guest = await self._settings.launcher.start(
+                slot, memory_mib=limits.memory_mib, memory_bytes=held.state.budget.memory_bytes
             )
-            guest = await process.spawn(argv, command.environment(self._settings.cache_dir), cwd=self._settings.run_dir)
         except OSError as error:
             last_words = str(error)
         else:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nearhop import children
 from node.sandbox import handover
@@ -28,10 +28,21 @@ class Message:
     text: str
 
 
+class Process(Protocol):
+    """A child with pipes, whoever has started it."""
+
+    pid: int
+    stdin: asyncio.StreamWriter | None
+    stdout: asyncio.StreamReader | None
+    stderr: asyncio.StreamReader | None
+
+    async def wait(self) -> int: ...
+
+
 class Guest:
     """A running process. Use spawn(); then run() until it has ended."""
 
-    def __init__(self, process: asyncio.subprocess.Process, pidfd: int) -> None:
+    def __init__(self, process: Process, pidfd: int) -> None:
         self._process = process
         self._pidfd = pidfd
         self._clock = (~process.pid << 3) | 2  # the CPU-time clock of another process, clock_getcpuclockid(3)
