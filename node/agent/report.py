@@ -15,8 +15,6 @@ from node.config import NodeConfig
 from node.plan.status import PlacementStatus
 from node.sandbox.pool import Pool
 
-ISOLATION = "reduced: no namespaces; outbound IPv6 is filtered by name and by single address only"
-
 
 @functools.cache
 def agent_version() -> str:
@@ -49,7 +47,7 @@ def node_report(
         load_1m=os.getloadavg()[0],
         cpus=os.cpu_count() or 1,
         memory_available_bytes=psutil.virtual_memory().available,
-        isolation=ISOLATION,
+        isolation=pool.isolation,
         deno_version=str(engines.find("deno")),
         haproxy_version=str(engines.find("haproxy")),
         ingress_ready=ingress_ready,

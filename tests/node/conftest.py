@@ -212,9 +212,10 @@ class Node:
         return await children.stop(self.process, grace_s=10)
 
     def children(self, name: str) -> list[int]:
-        """Return the pids of the node's children whose command is *name*."""
+        """Return the pids of what the node has started, itself or through another, and whose command is *name*."""
         assert self.process is not None
-        return [pid for pid in _pids() if _parent(pid) == self.process.pid and _command(pid) == name]
+        own = self.process.pid
+        return [pid for pid in _pids() if _command(pid) == name and own in (_parent(pid), _parent(_parent(pid)))]
 
 
 def _pids() -> list[int]:
