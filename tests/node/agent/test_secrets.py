@@ -113,4 +113,3 @@ async def test_a_change_of_the_manifest_frees_a_version_from_its_refusal(
     await control.push()
     await control.until_active("hello")
     assert (await env(node, client))["TOKEN"] == VALUE
-    assert control.placements["hello"].versions[0].dialect == common_pb2.DIALECT_WORKERS
