@@ -31,7 +31,7 @@ def origin() -> Iterator[Origin]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
+        def do_GET(self) -> None:  # the name that http.server calls
             origin.calls.append(self.path)
             body = f"call {len(origin.calls)}".encode()
             self.send_response(500 if self.path == "/broken" else 200)
