@@ -31,8 +31,7 @@ async def install() -> Path:
     manifest = json.dumps({"private": True, "dependencies": _PACKAGES})
     if await asyncio.to_thread(_there, folder, manifest):
         return folder
-    folder.mkdir(exist_ok=True)
-    (folder / "package.json").write_text(manifest)
+    await asyncio.to_thread(_prepare, folder, manifest)
     process = await children.spawn(
         [npm, "install", "--no-audit", "--no-fund", "--loglevel=error"],
         cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -46,8 +45,13 @@ async def install() -> Path:
         await children.stop(process, grace_s=0)
     if process.returncode != 0:
         raise Missing(f"npm cannot install the tools: {said.decode(errors='replace')[-500:]}")
-    (folder / "done").write_text(manifest)
+    await asyncio.to_thread((folder / "done").write_text, manifest)
     return folder
+
+
+def _prepare(folder: Path, manifest: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "package.json").write_text(manifest)
 
 
 def _there(folder: Path, manifest: str) -> bool:
