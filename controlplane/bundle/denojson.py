@@ -23,8 +23,8 @@ def read(file: str, table: Mapping[str, Any]) -> Settings:
     assets = None
     deploy = keys.table("deploy")
     if deploy is not None:
-        runtime = deploy.table("runtime")
-        main = (runtime and runtime.text("entrypoint")) or deploy.text("entrypoint") or main
+        runtime, own = deploy.table("runtime"), deploy.text("entrypoint")
+        main = (runtime and runtime.text("entrypoint")) or own or main
         if runtime is not None:
             assets = _static(runtime)
         deploy.rest(meaningful=_DEPLOY, silent=_DEPLOY_SILENT)

@@ -26,7 +26,9 @@ _SHRINK = frozenset(
 
 def content_type(path: str) -> str:
     """Return the content type of a file of the name *path*."""
-    suffix = path.rpartition("/")[2].rpartition(".")[2].lower()
+    _, dot, suffix = path.rpartition("/")[2].lower().rpartition(".")
+    if not dot:
+        return _UNKNOWN
     if suffix in _TEXT:
         return f"{_TEXT[suffix]}; charset=utf-8"
     return _BINARY.get(suffix, _UNKNOWN)

@@ -125,9 +125,12 @@ def lines(planned: dict[str, Any]) -> list[str]:
     said = [
         f"{planned['function']} would be deployed as a {planned['dialect']} program"
         if planned["dialect"] != "static"
-        else f"{planned['function']} would be deployed as a static site",
-        f"  module        {planned['entrypoint']}, {module['bytes']:,} bytes, sha256 {module['digest'][:12]}",
+        else f"{planned['function']} would be deployed as a static site"
     ]
+    if planned["dialect"] != "static":
+        said.append(
+            f"  module        {planned['entrypoint']}, {module['bytes']:,} bytes, sha256 {module['digest'][:12]}"
+        )
     if assets is not None:
         said.append(
             f"  static files  {assets['files']:,} of {assets['directory']}, {assets['unpacked_bytes']:,} bytes, "

@@ -17,16 +17,23 @@ from nearhop import log
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import codec, report, spool
 from node.agent.bundles import BundleError, BundleStore
+from node.agent.files import Files, no_module
+from node.agent.logbook import LogBook
+from node.agent.scheduled import ScheduledCalls
+from node.agent.sealing import Sealer
 from node.agent.session import Session
+from node.assets.store import AssetError
 from node.config import NodeConfig
 from node.haproxy.process import Ingress
 from node.haproxy.runtime import IngressError
 from node.plan import diff as plan
-from node.plan.records import FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
+from node.plan import packs
+from node.plan.records import FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot, Version
 from node.plan.status import PlacementStatus, Progress, statuses_some
 from node.sandbox.activator import Demand, Refused
 from node.sandbox.activator import Refusal as Turned
 from node.sandbox.pool import Pool
+from node.sandbox.process import clean
 
 _FETCH_WITHIN_S = 30.0
 _FETCH_RETRY_S = 5.0
@@ -41,10 +48,11 @@ _logger = log.get(__name__)
 class Agent:
     """The node's state in memory, and what changes it. The session and the pool call in; run() does the work."""
 
-    def __init__(self, settings: NodeConfig, ingress: Ingress, bundles: BundleStore) -> None:
+    def __init__(self, settings: NodeConfig, ingress: Ingress, bundles: BundleStore, files: Files) -> None:
         self._settings = settings
         self._ingress = ingress
         self._bundles = bundles
+        self._files = files
         self._snapshot = Snapshot()
         self._index = plan.index(self._snapshot)
         self._decoder = codec.Decoder()
@@ -69,6 +77,9 @@ class Agent:
         self._wake = asyncio.Event()
         self._report_now = asyncio.Event()
         self._instance = secrets.token_hex(8)
+        self._sealer = Sealer(settings.state_dir)
+        self.logbook = LogBook(settings.id)
+        self.calls: ScheduledCalls | None = None
         self.session: Session | None = None
         self.pool: Pool | None = None
 
@@ -90,7 +101,9 @@ class Agent:
         """Read the spool: the node serves from it until the control plane says otherwise."""
         if (body := spool.read(self._snapshot_path)) is not None:
             try:
-                self._snapshot = self._decoder.snapshot(pb.Snapshot.FromString(body))
+                spooled = pb.Snapshot.FromString(body)
+                self._sealer.open(spooled)
+                self._snapshot = self._decoder.snapshot(spooled)
                 self._index = plan.index(self._snapshot)
             except DecodeError:
                 spool.quarantine(self._snapshot_path)
@@ -112,6 +125,10 @@ class Agent:
         self._hosts = plan.hosts_by_function(self._routes)
         return self._routes
 
+    async def show_files(self) -> None:
+        """Let the ingress know, before it starts, which paths the files of the spooled functions answer."""
+        await self._files.show(self._routes.values(), self._versions)
+
     # What the session calls
 
     def hello(self) -> pb.Hello:
@@ -125,20 +142,46 @@ class Agent:
     def disconnected(self) -> None:
         self._fetching.clear()
         self._bundles.forget_arrivals()
+        self.logbook.disconnected()
+
+    def scheduled(self, message: pb.ScheduledEvent) -> None:
+        if self.calls is not None:
+            self.calls.take(message)
+
+    def log_interest(self, message: pb.LogInterest) -> None:
+        self.logbook.want(message.functions)
+
+    def logged(self, spec: SandboxSpec, level: str, text: str, reason: str = "") -> None:
+        """Enter what a program said, or what became of it, into its function's log."""
+        self.logbook.add(spec.function, spec.version.number, level, clean(text), reason)
 
     async def snapshot(self, message: pb.Snapshot) -> None:
         if message.revision < self._snapshot.revision:
             _logger.warning("an older snapshot was ignored", revision=message.revision, have=self._snapshot.revision)
             return
         # It is applied even when it cannot be spooled: what is lost until it can is only the memory of it, should the agent start anew.
-        await self._backlog.write(self._snapshot_path, message.SerializeToString())
+        await self._spool(message)
         before = self._index
         self._snapshot = self._decoder.snapshot(message)
         self._index = plan.index(self._snapshot)
-        self._dirty |= plan.changed(before, self._index)
+        changed = plan.changed(before, self._index)
+        self._dirty |= changed
+        # A secret, a limit or a manifest may be what was missing.
+        self._refusals = {f: refusal for f, refusal in self._refusals.items() if f not in changed}
         self._forget_what_is_not_wanted()
+        self._note_statuses(
+            changed & self._index.placements.keys()
+        )  # no report tells the new revision with the old state
         self._wake.set()
         self._report_now.set()
+
+    async def _spool(self, message: pb.Snapshot) -> None:
+        try:
+            body = self._sealer.sealed(message).SerializeToString()
+        except OSError as error:
+            _logger.warning("a snapshot is not spooled: its secrets cannot be sealed", error=str(error))
+            return
+        await self._backlog.write(self._snapshot_path, body)
 
     async def chunk(self, message: pb.BundleChunk) -> None:
         digest = message.digest
@@ -149,13 +192,20 @@ class Agent:
             body = self._bundles.receive(digest, message.offset, message.data, last=message.last)
             if body is None:
                 return
-            await asyncio.to_thread(self._bundles.write, digest, body)
-        except BundleError as error:
+            if self._is_pack(digest):
+                await self._files.write(digest, body)
+            else:
+                await asyncio.to_thread(self._bundles.write, digest, body)
+        except (BundleError, AssetError) as error:
             self._fetch_failed(digest, str(error))
         else:
             self._fetch_failures.pop(digest, None)
             self._fetching.pop(digest, None)
         self._wake.set()
+
+    def _is_pack(self, digest: str) -> bool:
+        versions = (placement.version for placement in self._index.placements.values())
+        return digest in packs.packs(version for version in versions if version is not None)
 
     def refused(self, message: pb.BundleRefusal) -> None:
         self._fetch_failed(message.digest, f"the control plane has no bundle {message.digest[:12]}: {message.reason}")
@@ -172,9 +222,11 @@ class Agent:
             f: r for f, r in self._refusals.items() if f in wanted and wanted[f].generation == r.generation
         }
         if self._fetch_failures:
-            digests = {p.version.digest for p in wanted.values() if p.version is not None}
+            versions = (p.version for p in wanted.values() if p.version is not None)
+            digests = {digest for version in versions for digest, _ in packs.bundles(version)}
             self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
+        self.logbook.keep(wanted)
         self._pending &= wanted.keys()
         self._awake &= wanted.keys()
         for gone in self._statuses.keys() - wanted.keys():
@@ -191,6 +243,7 @@ class Agent:
     def sandbox_ended(self, spec: SandboxSpec, error: str) -> None:
         """A sandbox that was never ready is gone: its version is refused, if it is the one asked for."""
         _logger.warning("a version did not start", function=spec.function, version=spec.version.number, error=error)
+        self.logged(spec, "error", f"the version did not start: {error}", "boot_failed")
         self._held[spec] = time.monotonic() + _HOLD_S
         self._awake -= {spec.function}
         placement = self._index.placements.get(spec.function)
@@ -295,6 +348,7 @@ class Agent:
                 self._pool.retire(slot)
                 return True
             case plan.RemoveBundle(digest):
+                self._files.store.remove(digest)
                 self._bundles.remove(digest)
                 return True
             case _:
@@ -315,7 +369,8 @@ class Agent:
 
     async def _start(self, slot: int, spec: SandboxSpec) -> bool:
         try:
-            source = await asyncio.to_thread(self._bundles.read, spec.version.digest)
+            read = self._bundles.read if packs.has_module(spec.version) else no_module
+            source = await asyncio.to_thread(read, spec.version.digest)
         except BundleError as error:
             self._fetch_failed(spec.version.digest, str(error))
             return False
@@ -324,6 +379,7 @@ class Agent:
 
     async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:
         try:
+            await self._files.show(routes.values(), self._versions)
             await self._ingress.set_routes(routes)
         except (IngressError, OSError) as error:
             self._switch_error = f"the ingress cannot be switched: {getattr(error, 'strerror', None) or error}"
@@ -340,6 +396,10 @@ class Agent:
         self._routes = routes
         return True
 
+    def _versions(self) -> list[Version]:
+        placed = [placement.version for placement in self._index.placements.values() if placement.version is not None]
+        return [*placed, *(good.version for good in self._good.values())]
+
     async def _remember(self, good: dict[str, Good]) -> bool:
         body = json.dumps(codec.good_to_json(good)).encode()
         await self._backlog.write(self._good_path, body)
@@ -348,7 +408,7 @@ class Agent:
 
     def _observe(self) -> Observed:
         return Observed(
-            bundles=self._bundles.stored,
+            bundles=self._bundles.stored | self._files.store.stored,
             fetching=frozenset(self._fetching),
             fetch_failures=self._fetch_failures,
             sandboxes=self._pool.views(),

@@ -6,12 +6,8 @@ with None where it is shown at once. The first attempt that holds wins; a redire
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from urllib.parse import quote
 
 _Attempts = list[tuple[str, str | None]]
-# What encodeURIComponent() leaves as it is, and what browsers do in a path (URL Standard, path percent-encode set).
-_CANONICAL = "!'()*-._~"
-_BROWSERS = "!$&'()*+,-.:;=@[]^_|~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +47,6 @@ def resolve(path: str, files: Collection[str], html_handling: str, *, follow: bo
         if follow and to not in files and resolve(to, files, html_handling, follow=False) == Show(file):
             return Redirect(to)
     return None
-
-
-def spellings(paths: Iterable[str]) -> frozenset[str]:
-    """Return the percent-encoded forms in which the decoded *paths* stand in requests."""
-    return frozenset(quote(path, safe=f"/{safe}") for path in paths for safe in (_CANONICAL, _BROWSERS))
 
 
 def _asked_as(file: str) -> Iterable[str]:

@@ -36,7 +36,10 @@ _WARM_LIMITS = Limits()  # what a process is started with whose program is not k
 _WARM_BOOT_S = 0.2
 _WARM_LEAVES_FREE = 1  # slots that no waiting process takes
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
+_LEVELS = frozenset({"debug", "info", "warn", "error"})
 _logger = log.get(__name__)
+
+Logged = Callable[[SandboxSpec, str, str, str], None]  # level, text, reason code
 
 
 class Counted(Protocol):
@@ -134,6 +137,7 @@ class Pool:
         self._warm_failures = 0
         self._warm_retry_at = 0.0
         self.terminations: dict[str, tuple[int, Reason]] = {}
+        self.logged: Logged = _unheard  # takes what programs print, and why they were ended
 
     # What is there
 
@@ -361,6 +365,8 @@ class Pool:
         if state.terminations > before.terminations and state.reason is not None:
             count, _ = self.terminations.get(function, (0, state.reason))
             self.terminations[function] = (count + 1, state.reason)
+            text = f"version {held.spec.version.number} was ended: {state.error or state.reason.value}"
+            self.logged(held.spec, "limit", text, state.reason.value)
         if state.phase is Phase.GONE:
             if not state.proven and not state.retiring:
                 self._ended(held.spec, state.error or (state.reason or Reason.BOOT_FAILED).value)
@@ -439,6 +445,9 @@ class Pool:
                 self._take(slot, machine.BootFailed(message.text))
             case _:
                 _logger.debug("function log", function=_name(held), slot=slot, message=message.text)
+                level, _, text = message.text.partition(": ")
+                if held.spec is not None:
+                    self.logged(held.spec, level if level in _LEVELS else "info", text, "")
 
     async def _kill(self, slot: int, held: _Held, reason: Reason) -> None:
         if reason is not Reason.RETIRED:
@@ -477,6 +486,10 @@ class Pool:
         self._free.append(slot)
         self._wake.set()
         self._changed(_name(held))
+
+
+def _unheard(_spec: SandboxSpec, _level: str, _text: str, _reason: str) -> None:
+    return None
 
 
 def _unlink(path: Path) -> None:

@@ -84,3 +84,8 @@ def test_the_version_before_counts_while_a_deployment_goes_on() -> None:
     assert active_version(replace(going, phase=Phase.FAILED)) == 1
     assert active_version(replace(going, previous=())) == 2
     assert active_version(replace(going, previous=(), phase=Phase.FAILED)) == 0
+
+
+def test_one_that_never_comes_round_again_is_not_waited_for() -> None:
+    found = plan(["0 0 30 2 *"], CronMarks("hello"), START)
+    assert (found.due, found.next_at) == ((), None)
