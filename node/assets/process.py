@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from nearhop import children, log
@@ -23,10 +24,10 @@ class AssetServerError(Exception):
 
 
 class AssetServer:
-    """The server of *store*'s packs on a socket in *run_dir*. Start it, then keep run() going."""
+    """The server of *store*'s packs on *sockets*, of which everybody may use those whose folders let them. Keep run() going."""
 
-    def __init__(self, run_dir: Path, store: AssetStore, deno: Path, cache_dir: Path) -> None:
-        self.socket = run_dir / SOCKET
+    def __init__(self, sockets: Sequence[Path], store: AssetStore, deno: Path, cache_dir: Path) -> None:
+        self.sockets = tuple(sockets)
         self._store = store.path.resolve()
         self._deno = deno
         self._cache = cache_dir
@@ -53,7 +54,8 @@ class AssetServer:
             await asyncio.sleep(delay)
 
     async def _serve(self) -> None:
-        self.socket.unlink(missing_ok=True)
+        for socket in self.sockets:
+            socket.unlink(missing_ok=True)
         process = await children.spawn(
             self.command(),
             env={"DENO_DIR": str(self._cache), "DENO_NO_UPDATE_CHECK": "1", "HOME": "/nonexistent", "NO_COLOR": "1", "TZ": "UTC"},
@@ -64,8 +66,12 @@ class AssetServer:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_listen(process), name="asset server stderr")
                 await _until_ready(process)
+                for socket in self.sockets:
+                    socket.chmod(
+                        0o666
+                    )  # sandboxes have users of their own; who may come here at all, the folder decides
                 self._process = process
-                _logger.info("static files are served", socket=str(self.socket))
+                _logger.info("static files are served")
                 status = await process.wait()
             _logger.error("the server of static files ended; starting it again", status=status)
         except* AssetServerError as errors:
@@ -75,13 +81,15 @@ class AssetServer:
             await children.stop(process, grace_s=1.0)
 
     def command(self) -> list[str | Path]:
-        """Return the command that starts the server: it reads its packs, and reads and writes its socket, and nothing else."""
+        """Return the command that starts the server: it reads its packs, listens on its sockets, and may do nothing else."""
+        sockets = ",".join(map(str, self.sockets))
         return [
             self._deno, "run", "--quiet", "--no-prompt", "--no-config", "--no-remote", "--no-npm", "--no-lock", "--no-check", "--cached-only",
             "--deny-run", "--deny-ffi", "--deny-sys", "--deny-env", "--deny-import",
-            f"--allow-read={self._store},{self.socket}", f"--allow-write={self.socket}", f"--allow-net=unix:{self.socket}",
+            f"--allow-read={self._store},{sockets}", f"--allow-write={sockets}",
+            "--allow-net=" + ",".join(f"unix:{socket}" for socket in self.sockets),
             f"--v8-flags=--max-old-space-size={_HEAP_MIB}",
-            _MAIN, str(self._store), str(self.socket),
+            _MAIN, str(self._store), *map(str, self.sockets),
         ]  # fmt: skip
 
 

@@ -1,12 +1,13 @@
 // The server of static files: a request names its pack in x-nearhop-assets; which path shows what stands in the pack's table.
 //
-// Arguments: the folder of the packs, the unix socket to listen on.
+// Arguments: the folder of the packs, the unix sockets to listen on.
 
 import { respond } from "./respond.ts";
 import { fill } from "./rules.ts";
 import { type Redirect, type Table, table } from "./table.ts";
 
-const [store, socket] = Deno.args;
+const [store, ...sockets] = Deno.args;
+let waiting = sockets.length;
 
 async function answer(request: Request): Promise<Response> {
   const digest = request.headers.get("x-nearhop-assets") ?? "";
@@ -115,12 +116,16 @@ function dressed(response: Response, url: URL, pack: Table): Response {
   return response;
 }
 
-Deno.serve({
-  path: socket,
-  transport: "unix",
-  onListen: () => console.log("ready"),
-  onError: (error) => {
-    console.error(String(error));
-    return new Response(null, { status: 500 });
-  },
-}, answer);
+for (const path of sockets) {
+  Deno.serve({
+    path,
+    transport: "unix",
+    onListen: () => {
+      if (--waiting === 0) console.log("ready");
+    },
+    onError: (error) => {
+      console.error(String(error));
+      return new Response(null, { status: 500 });
+    },
+  }, answer);
+}

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from nearhop import engines
-from node.assets.process import AssetServer
+from node.assets.process import SOCKET, AssetServer
 from node.assets.store import AssetStore
 from tests.harness.eventually import eventually
 
@@ -74,7 +74,7 @@ def put(store: AssetStore, pack: bytes) -> str:
 
 @pytest.fixture
 async def server(store: AssetStore, tmp_path: Path) -> AsyncIterator[AssetServer]:
-    server = AssetServer(tmp_path, store, engines.find("deno").path, tmp_path / "cache")
+    server = AssetServer([tmp_path / SOCKET], store, engines.find("deno").path, tmp_path / "cache")
     task = asyncio.get_running_loop().create_task(server.run())
 
     async def ready() -> bool:
@@ -91,7 +91,7 @@ async def server(store: AssetStore, tmp_path: Path) -> AsyncIterator[AssetServer
 @pytest.fixture
 async def ask(server: AssetServer) -> AsyncIterator[Ask]:
     """Ask the server for a path of a pack."""
-    transport = httpx.AsyncHTTPTransport(uds=str(server.socket))
+    transport = httpx.AsyncHTTPTransport(uds=str(server.sockets[0]))
     async with httpx.AsyncClient(transport=transport, timeout=10) as client:
 
         async def ask(digest: str, path: str, method: str = "GET", **headers: str) -> httpx.Response:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearhop.packs import HTML_HANDLING
-from node.assets.routing import Redirect, Show, resolve, spellings, table
+from node.assets.routing import Redirect, Show, resolve, table
 
 BOTH = ("/both.html", "/both/index.html")
 BIN = ("/file-bin", "/file-bin.html")
@@ -72,8 +72,3 @@ def test_redirects_lead_to_a_file_after_two_steps_at_most(files: set[str], html:
         for _ in range(2):
             answer = answers[answer.to] if isinstance(answer, Redirect) else answer  # noqa: PLW2901
         assert isinstance(answer, Show)
-
-
-def test_paths_are_spelled_as_clients_spell_them() -> None:
-    assert spellings(["/a b/x@y.html"]) == {"/a%20b/x%40y.html", "/a%20b/x@y.html"}
-    assert spellings(["/100%", "/ü"]) == {"/100%25", "/%C3%BC"}

@@ -100,7 +100,7 @@ async def test_precompressed(
 
 async def raw(server: AssetServer, digest: str, path: str, accept: str) -> tuple[dict[str, str], bytes]:
     """The reply's headers and its bytes as they came, which a client library would decode."""
-    reader, writer = await asyncio.open_unix_connection(server.socket)
+    reader, writer = await asyncio.open_unix_connection(server.sockets[0])
     lines = ("host: www.example.org", f"x-nearhop-assets: {digest}", f"accept-encoding: {accept}", "connection: close")
     writer.write("\r\n".join((f"GET {path} HTTP/1.1", *lines, "", "")).encode())
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
