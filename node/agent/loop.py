@@ -17,18 +17,15 @@ from nearhop import log
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import codec, report, spool
 from node.agent.bundles import BundleError, BundleStore
-from node.agent.files import Files, no_module
 from node.agent.logbook import LogBook
 from node.agent.scheduled import ScheduledCalls
 from node.agent.sealing import Sealer
 from node.agent.session import Session
-from node.assets.store import AssetError
 from node.config import NodeConfig
 from node.haproxy.process import Ingress
 from node.haproxy.runtime import IngressError
 from node.plan import diff as plan
-from node.plan import packs
-from node.plan.records import FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot, Version
+from node.plan.records import FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
 from node.plan.status import PlacementStatus, Progress, statuses_some
 from node.sandbox.activator import Demand, Refused
 from node.sandbox.activator import Refusal as Turned
@@ -48,11 +45,10 @@ _logger = log.get(__name__)
 class Agent:
     """The node's state in memory, and what changes it. The session and the pool call in; run() does the work."""
 
-    def __init__(self, settings: NodeConfig, ingress: Ingress, bundles: BundleStore, files: Files) -> None:
+    def __init__(self, settings: NodeConfig, ingress: Ingress, bundles: BundleStore) -> None:
         self._settings = settings
         self._ingress = ingress
         self._bundles = bundles
-        self._files = files
         self._snapshot = Snapshot()
         self._index = plan.index(self._snapshot)
         self._decoder = codec.Decoder()
@@ -125,10 +121,6 @@ class Agent:
         self._hosts = plan.hosts_by_function(self._routes)
         return self._routes
 
-    async def show_files(self) -> None:
-        """Let the ingress know, before it starts, which paths the files of the spooled functions answer."""
-        await self._files.show(self._routes.values(), self._versions)
-
     # What the session calls
 
     def hello(self) -> pb.Hello:
@@ -192,20 +184,13 @@ class Agent:
             body = self._bundles.receive(digest, message.offset, message.data, last=message.last)
             if body is None:
                 return
-            if self._is_pack(digest):
-                await self._files.write(digest, body)
-            else:
-                await asyncio.to_thread(self._bundles.write, digest, body)
-        except (BundleError, AssetError) as error:
+            await asyncio.to_thread(self._bundles.write, digest, body)
+        except BundleError as error:
             self._fetch_failed(digest, str(error))
         else:
             self._fetch_failures.pop(digest, None)
             self._fetching.pop(digest, None)
         self._wake.set()
-
-    def _is_pack(self, digest: str) -> bool:
-        versions = (placement.version for placement in self._index.placements.values())
-        return digest in packs.packs(version for version in versions if version is not None)
 
     def refused(self, message: pb.BundleRefusal) -> None:
         self._fetch_failed(message.digest, f"the control plane has no bundle {message.digest[:12]}: {message.reason}")
@@ -222,8 +207,7 @@ class Agent:
             f: r for f, r in self._refusals.items() if f in wanted and wanted[f].generation == r.generation
         }
         if self._fetch_failures:
-            versions = (p.version for p in wanted.values() if p.version is not None)
-            digests = {digest for version in versions for digest, _ in packs.bundles(version)}
+            digests = {p.version.digest for p in wanted.values() if p.version is not None}
             self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
         self.logbook.keep(wanted)
@@ -348,7 +332,6 @@ class Agent:
                 self._pool.retire(slot)
                 return True
             case plan.RemoveBundle(digest):
-                self._files.store.remove(digest)
                 self._bundles.remove(digest)
                 return True
             case _:
@@ -369,8 +352,7 @@ class Agent:
 
     async def _start(self, slot: int, spec: SandboxSpec) -> bool:
         try:
-            read = self._bundles.read if packs.has_module(spec.version) else no_module
-            source = await asyncio.to_thread(read, spec.version.digest)
+            source = await asyncio.to_thread(self._bundles.read, spec.version.digest)
         except BundleError as error:
             self._fetch_failed(spec.version.digest, str(error))
             return False
@@ -379,7 +361,6 @@ class Agent:
 
     async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:
         try:
-            await self._files.show(routes.values(), self._versions)
             await self._ingress.set_routes(routes)
         except (IngressError, OSError) as error:
             self._switch_error = f"the ingress cannot be switched: {getattr(error, 'strerror', None) or error}"
@@ -396,10 +377,6 @@ class Agent:
         self._routes = routes
         return True
 
-    def _versions(self) -> list[Version]:
-        placed = [placement.version for placement in self._index.placements.values() if placement.version is not None]
-        return [*placed, *(good.version for good in self._good.values())]
-
     async def _remember(self, good: dict[str, Good]) -> bool:
         body = json.dumps(codec.good_to_json(good)).encode()
         await self._backlog.write(self._good_path, body)
@@ -408,7 +385,7 @@ class Agent:
 
     def _observe(self) -> Observed:
         return Observed(
-            bundles=self._bundles.stored | self._files.store.stored,
+            bundles=self._bundles.stored,
             fetching=frozenset(self._fetching),
             fetch_failures=self._fetch_failures,
             sandboxes=self._pool.views(),

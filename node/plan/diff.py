@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from node.plan import packs
 from node.plan.records import Good, Observed, Placement, Route, SandboxSpec, SandboxView, Snapshot, sandbox_spec
 
 BOOTS_AT_ONCE = 4  # of programs that no request waits for: the others keep the processors for themselves
@@ -213,15 +212,14 @@ def _with_room(wanted: Mapping[str, Wanted], world: _World, now: float) -> Mappi
 
 def _fetches(wanted: Mapping[str, Wanted], observed: Observed, now: float) -> Iterator[FetchBundle]:
     asked = set(observed.fetching)
-    parts = (part for specs in wanted.values() for spec in specs for part in packs.bundles(spec.version))
-    for digest, size_bytes in parts:
-        failure = observed.fetch_failures.get(digest)
-        if digest in observed.bundles or digest in asked:
+    for version in (spec.version for specs in wanted.values() for spec in specs):
+        failure = observed.fetch_failures.get(version.digest)
+        if version.digest in observed.bundles or version.digest in asked:
             continue
         if failure is not None and now < failure.retry_at:
             continue
-        asked.add(digest)
-        yield FetchBundle(digest, size_bytes)
+        asked.add(version.digest)
+        yield FetchBundle(version.digest, version.size_bytes)
 
 
 def _missing(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterator[SandboxSpec]:
@@ -229,7 +227,7 @@ def _missing(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterato
     demanded = world.observed.demanded
     for function in sorted(wanted, key=lambda name: name not in demanded):
         for spec, count in wanted[function].items():
-            if not packs.is_here(spec.version, world.observed) or now < world.observed.held.get(spec, now):
+            if spec.version.digest not in world.observed.bundles or now < world.observed.held.get(spec, now):
                 continue
             live = sum(1 for s in world.sandboxes.get(function, ()) if s.spec == spec and not s.retiring)
             yield from (spec for _ in range(count - live))
@@ -285,25 +283,19 @@ def _route(placement: Placement, wanted: Wanted, world: _World) -> Route:
     alike = [s for s in ready if s.spec == best.spec]
     alike.sort(key=lambda s: (s.slot not in world.routed, s.slot))
     slots = tuple(s.slot for s in alike[: max(1, wanted.get(best.spec, 1))])
-    version = best.spec.version
-    route = Route(placement.function, version.number, slots[0], best.spec.limits.wall_ms, tuple(sorted(slots)))
-    return packs.with_files(route, version)
+    return Route(placement.function, best.spec.version.number, slots[0], best.spec.limits.wall_ms, tuple(sorted(slots)))
 
 
 def _asleep(placement: Placement, aim: SandboxSpec | None, world: _World) -> Route:
     good = world.observed.good.get(placement.function)
     proven = aim is not None and is_proven(aim, world.observed)
-    version = aim.version if aim is not None and (proven or good is None) else None
-    if version is None and good is not None:
-        version = good.version
+    version = aim.version.number if aim is not None and (proven or good is None) else 0
+    if version == 0 and good is not None:
+        version = good.version.number
     live = [s for s in world.sandboxes.get(placement.function, ()) if not s.retiring]
     crashes = bool(live) and all(s.waiting for s in live)
     startable = (aim is not None or good is not None) and not crashes
-    route = Route(
-        placement.function, version.number if version else 0, None, placement.limits.wall_ms, startable=startable
-    )
-    # Before a version has run here nobody knows whether it will: its files wait for it.
-    return packs.with_files(route, version) if version and (proven or version != (aim and aim.version)) else route
+    return Route(placement.function, version, None, placement.limits.wall_ms, startable=startable)
 
 
 def _switch(wanted: Mapping[str, Wanted], world: _World) -> Iterator[SwitchRoutes]:
@@ -350,9 +342,8 @@ def _drains(wanted: Mapping[str, Wanted], world: _World) -> Iterator[DrainSandbo
 
 def _removals(wanted: Mapping[str, Wanted], world: _World) -> Iterator[RemoveBundle]:
     placements = world.index.placements
-    versions = [spec.version for specs in wanted.values() for spec in specs]
-    versions += [p.version for p in placements.values() if p.version is not None]
-    versions += [good.version for function, good in world.observed.good.items() if function in placements]
-    versions += [sandbox.spec.version for sandbox in world.observed.sandboxes]
-    used = {digest for version in versions for digest, _ in packs.bundles(version)}
+    used = {spec.version.digest for specs in wanted.values() for spec in specs}
+    used |= {p.version.digest for p in placements.values() if p.version is not None}
+    used |= {good.version.digest for function, good in world.observed.good.items() if function in placements}
+    used |= {sandbox.spec.version.digest for sandbox in world.observed.sandboxes}
     yield from (RemoveBundle(digest) for digest in sorted(world.observed.bundles - used))

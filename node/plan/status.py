@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from node.plan import packs
 from node.plan.diff import Index, index, is_proven, routes_some, target
 from node.plan.records import Observed, Placement, Route, SandboxSpec, SandboxView, Snapshot
 
@@ -95,13 +94,12 @@ def _serves(
 
 
 def _obstacle(aim: SandboxSpec, sandboxes: list[SandboxView], observed: Observed) -> str:
-    for digest, _ in packs.bundles(aim.version):
-        if (failure := observed.fetch_failures.get(digest)) is not None:
-            return failure.error
+    if (failure := observed.fetch_failures.get(aim.version.digest)) is not None:
+        return failure.error
     if any(s.spec == aim and s.ready for s in sandboxes):
         return observed.switch_error
     runs = any(s.spec == aim and not s.retiring for s in sandboxes)
     full = not (observed.free_slots or observed.warm_slots)
-    if not runs and packs.is_here(aim.version, observed) and full:
+    if not runs and aim.version.digest in observed.bundles and full:
         return "no slot is free: the node runs as many sandboxes as it may"
     return ""
