@@ -24,6 +24,9 @@ BUILT_INS = frozenset(
     }
 )  # fmt: skip
 
+# What the sandbox itself is to its programs on Cloudflare.
+_PLATFORM = frozenset({"cloudflare:workers"})
+
 _COMPILE = Path(__file__).with_name("compile.mjs")
 _NOTHING = ("--no-config", "--no-lock", "--no-remote", "--no-npm")
 _PARSE_TIMEOUT_S = 30.0
@@ -144,6 +147,8 @@ def _import_refusal(dependency: Mapping[str, Any]) -> str | None:
 
 def allowed(specifier: str) -> bool:
     """Tell whether a bundle may import *specifier*."""
+    if specifier in _PLATFORM:
+        return True
     scheme, _, name = specifier.partition(":")
     built_in, *subpath = name.split("/")
     return scheme == "node" and built_in in BUILT_INS and all(part.isalpha() for part in subpath)

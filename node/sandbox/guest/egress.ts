@@ -16,11 +16,14 @@ export interface Egress {
 export function connectEgress(host: typeof Deno, path: string | null): Egress | null {
   if (path === null) return null;
   const realFetch = globalThis.fetch;
-  const client = host.createHttpClient({ proxy: { transport: "unix", path } });
+  let made: Deno.HttpClient | undefined; // at the first request: a client takes milliseconds to make
+  const client = () => made ??= host.createHttpClient({ proxy: { transport: "unix", path } });
   return {
-    client,
+    get client() {
+      return client();
+    },
     async fetch(input, init) {
-      const answer = await realFetch(input, { ...init, client } as ClientInit);
+      const answer = await realFetch(input, { ...init, client: client() } as ClientInit);
       const reason = answer.headers.get(REASON);
       if (answer.status < 400 || reason === null || !reason.startsWith("egress_")) return answer;
       const { message } = await answer.json() as { message: string };

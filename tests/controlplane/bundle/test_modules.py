@@ -18,6 +18,7 @@ async def test_a_module_without_imports_is_accepted() -> None:
 
 async def test_offered_built_ins_are_accepted() -> None:
     source = (
+        b'import { env } from "cloudflare:workers";\n'
         b'import { Buffer } from "node:buffer"; import { types } from "node:util"; import "node:stream/web";\n' + GOOD
     )
     assert await self_contained(source) == []
@@ -62,7 +63,8 @@ async def test_what_is_no_module_is_refused(source: bytes, reason: str) -> None:
         'import "node:fs";',
         'import "node:child_process";',
         'import "node:buffer/../fs";',
-        'import { env } from "cloudflare:workers";',
+        'import { connect } from "cloudflare:sockets";',
+        'import "cloudflare:workers/../sockets";',
         'export * from "file:///etc/hostname";',
         'import source w from "./x.wasm";',
         'import defer * as d from "./x.js";',
