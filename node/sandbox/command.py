@@ -1,5 +1,6 @@
 """The command line and the environment of a sandbox's process: everything that Deno's flags can take away is taken away. Pure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 MINIMUM_DENO = (2, 9, 5)  # older ones miss permission checks that the sandbox rests on
