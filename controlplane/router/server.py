@@ -5,6 +5,7 @@ One event loop and no locks: whoever changes what is answered from calls _publis
 
 import asyncio
 import ipaddress
+import os
 import random
 import socket
 import time
@@ -15,11 +16,16 @@ from contextlib import AsyncExitStack
 from controlplane.geoip import CityDatabase
 from controlplane.model import FleetView, Verdict, Witness
 from controlplane.router.config import RouterConfig
+from controlplane.router.cookies import SECRET_OCTETS, Cookies, read_secrets
+from controlplane.router.doh import DohServer
+from controlplane.router.doh import routes as doh_routes
 from controlplane.router.http import HttpServer, application
 from controlplane.router.metrics import Metric, plain
 from controlplane.router.probes import Probes
+from controlplane.router.rates import RateLimit
+from controlplane.router.records import RecordsFile
 from controlplane.router.replica import Identity, Replica
-from controlplane.router.responder import Responder
+from controlplane.router.responder import Offer, Responder
 from controlplane.router.sockets import bind_dns, bind_tcp, bound
 from controlplane.router.spool import Spool
 from controlplane.router.tcp import TcpListener
@@ -40,9 +46,11 @@ from controlplane.steering import (
 )
 from controlplane.steering.health import Event
 from nearhop import log
+from nearhop.errors import InvalidInput, NearhopError, Violation
 from nearhop.tasks import cancel, spawn
 
 TICK_S = 0.5
+STALE_S = 30.0  # without a control plane: answers say that they may be stale
 
 _log = log.get(__name__)
 
@@ -55,6 +63,9 @@ class Router:
         self._config = config
         self._geo = CityDatabase.open(config.geoip_database) if config.geoip_database else None
         self._counts: Counter[str] = Counter()
+        self._records = RecordsFile(config.records_file, config.zones()) if config.records_file else None
+        records = self._records.load() if self._records is not None else ()
+        offer = _offer(config)
         self._sockets: list[socket.socket] = []
         try:
             pairs = []
@@ -63,6 +74,8 @@ class Router:
                 self._sockets += pairs[-1]
             http = bind_tcp(config.http_endpoint())
             self._sockets.append(http)
+            doh = bind_tcp(config.doh.endpoint()) if config.doh is not None else None
+            self._sockets += [] if doh is None else [doh]
             spool = Spool(config.state_dir)
         except BaseException:
             self.close()
@@ -71,10 +84,17 @@ class Router:
         self.http = bound(http)
         rng = random.Random()  # noqa: S311  # jitter only
         servers = [ip for at in self.dns if not (ip := ipaddress.ip_address(at.host)).is_unspecified]
-        self._responder = Responder(config.zone, self._locate, time.monotonic, servers)
+        rates = RateLimit(config.rate_limit.replies_per_s, config.rate_limit.slip)
+        self._responder = Responder(config.zones(), self._locate, time.monotonic, servers, offer=offer, rates=rates)
+        self._responder.use_records(records)
         self._udp = [UdpListener(udp, self._responder, self._counts) for udp, _ in pairs]
-        self._tcp = [TcpListener(tcp, self._responder, self._counts) for _, tcp in pairs]
-        self._http = HttpServer(application(self), http)
+        self._tcp = [TcpListener(tcp, self._responder, self._counts, config.tcp) for _, tcp in pairs]
+        self._http = HttpServer(application(self, doh_routes(self._responder, self._counts)), http)
+        self.doh = None if doh is None else bound(doh)
+        self._doh = (
+            None if config.doh is None or doh is None else DohServer(config.doh, doh, self._responder, self._counts)
+        )
+        self._connected_at = time.monotonic()
         self._policy = HealthPolicy(failures_down=config.probe.failures_down, successes_up=config.probe.successes_up)
         self._health = FleetHealth()
         self._index: FleetIndex | None = None
@@ -107,6 +127,8 @@ class Router:
                 stack.push_async_callback(tcp.close)
             async with asyncio.TaskGroup() as group:
                 http = spawn(group, self._http.run_until_told(), name="http")
+                if self._doh is not None:
+                    spawn(group, self._doh.run_until_told(), name="doh")
                 work = [
                     spawn(group, self._probes.run(), name="probes"),
                     spawn(group, self._replica.run(), name="replica"),
@@ -124,6 +146,8 @@ class Router:
                     await cancel(task)
                 self._http.stop()
                 await http
+                if self._doh is not None:
+                    self._doh.stop()
 
     def close(self) -> None:
         """Close what the constructor opened."""
@@ -162,7 +186,7 @@ class Router:
         """See http.Source."""
         counts = self._responder.counts
         transports = ("udp", "tcp")
-        outside = ("udp", "tcp", "dropped", "decisions", "errors")
+        outside = ("udp", "tcp", "dropped", "decisions", "errors", "rate_limited", "slipped")
         replica = self._replica
         return [
             Metric("nearhop_dns_messages_total", "counter", "DNS messages received.",
@@ -170,6 +194,8 @@ class Router:
             Metric("nearhop_dns_replies_total", "counter", "DNS replies by response code.",
                    [((("rcode", name),), value) for name, value in sorted(counts.items()) if name not in outside]),
             plain("nearhop_dns_dropped_total", "counter", "DNS messages that got no reply.", counts["dropped"]),
+            Metric("nearhop_dns_rate_limited_total", "counter", "Queries over the limit of their network, by what they got.",
+                   [((("got", "nothing"),), counts["rate_limited"]), ((("got", "truncation"),), counts["slipped"])]),
             plain("nearhop_dns_decisions_total", "counter", "Decisions made, the others were remembered.", counts["decisions"]),
             plain("nearhop_internal_errors_total", "counter", "Errors of this router that were caught.", counts["errors"] + replica.errors),
             Metric("nearhop_dns_socket_events_total", "counter", "What happened to DNS sockets and connections.",
@@ -225,3 +251,38 @@ class Router:
         while True:
             await asyncio.sleep(TICK_S)
             self._observe(Ticked())
+            self._watch_staleness()
+            if self._records is not None and self._records.changed():
+                await self._reload_records(self._records)
+
+    def _watch_staleness(self) -> None:
+        now = time.monotonic()
+        if self._replica.connected:
+            self._connected_at = now
+        self._responder.tell_stale(now - self._connected_at > STALE_S)
+
+    async def _reload_records(self, records: RecordsFile) -> None:
+        try:
+            self._responder.use_records(await asyncio.to_thread(records.load))
+        except (NearhopError, OSError) as error:
+            self._counts["records_refused"] += 1
+            _log.error("the records are refused, the last good ones stay", path=str(records.path), reason=str(error))
+        else:
+            _log.info("the records were read anew", path=str(records.path))
+
+
+def _offer(config: RouterConfig) -> Offer:
+    if config.cookie_secrets_file is None:
+        secrets = [os.urandom(SECRET_OCTETS)]
+    else:
+        try:
+            secrets = read_secrets(config.cookie_secrets_file.read_text())
+        except ValueError as error:
+            raise InvalidInput([Violation(str(config.cookie_secrets_file), str(error))]) from error
+    return Offer(
+        nsid=(config.nsid or config.id).encode(),
+        https=config.https,
+        cookies=Cookies(secrets),
+        udp_size_without_cookie=config.udp_size_without_cookie_bytes,
+        keepalive_s=config.tcp.idle_s,
+    )
