@@ -14,7 +14,8 @@ AHEAD_S = 300  # nor what comes from so far in the future
 RENEW_S = 1800  # a cookie of half that age is replaced by a fresh one
 REMEMBERED = 16_384  # hashes: the same client shows the same cookie again and again
 
-_VERSION = b"\x01\0\0\0"  # and three reserved octets
+_VERSION = 1
+_START = b"\x01\0\0\0"  # the version and three reserved octets
 _MASK = (1 << 64) - 1
 _INITIAL = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
 
@@ -28,19 +29,23 @@ class Cookies:
 
     def is_good(self, cookie: bytes, client: bytes, now: float) -> bool:
         """Tell whether *cookie*, as it came, holds a server cookie that was made for the address *client*, not long ago."""
-        if len(cookie) != CLIENT_OCTETS + SERVER_OCTETS or cookie[8:12] != _VERSION:
-            return False
-        age = _age(cookie, now)
-        if not -AHEAD_S <= age <= OLD_S:
-            return False
-        return any(self._hash(secret, cookie[:16] + client) == cookie[16:] for secret in self._secrets)
+        return self._maker(cookie, client, now) is not None
 
     def answer(self, cookie: bytes, client: bytes, now: float) -> bytes:
-        """Return the cookie to reply with: the same while it is young, else a fresh one."""
-        if self.is_good(cookie, client, now) and 0 <= _age(cookie, now) < RENEW_S:
+        """Return the cookie to reply with: the same while it is young and of the newest secret, else a fresh one."""
+        if self._maker(cookie, client, now) == self._secrets[0] and 0 <= _age(cookie, now) < RENEW_S:
             return cookie
-        start = cookie[:CLIENT_OCTETS] + _VERSION + (int(now) & 0xFFFFFFFF).to_bytes(4)
+        start = cookie[:CLIENT_OCTETS] + _START + (int(now) & 0xFFFFFFFF).to_bytes(4)
         return start + self._hash(self._secrets[0], start + client)
+
+    def _maker(self, cookie: bytes, client: bytes, now: float) -> bytes | None:
+        """Return the secret that the server cookie in *cookie* was made with, None when it is not to be believed."""
+        if len(cookie) != CLIENT_OCTETS + SERVER_OCTETS or cookie[CLIENT_OCTETS] != _VERSION:
+            return None
+        if not -AHEAD_S <= _age(cookie, now) <= OLD_S:
+            return None
+        start = cookie[: CLIENT_OCTETS + 8]
+        return next((secret for secret in self._secrets if self._hash(secret, start + client) == cookie[16:]), None)
 
 
 def read_secrets(text: str) -> list[bytes]:

@@ -104,9 +104,8 @@ class _Reading:
         made = []
         for number, text in enumerate(self._text.data):
             try:
-                rdata = dns.rdata.from_text(
-                    dns.rdataclass.IN, dns.rdatatype.from_text(self._text.type), text, dns.name.root
-                )
+                kind = dns.rdatatype.from_text(self._text.type)
+                rdata = dns.rdata.from_text(dns.rdataclass.IN, kind, text, dns.name.root, relativize=False)
             except (dns.exception.DNSException, ValueError) as error:
                 self._refuse(f"data[{number}]", f'"{text}" is no {self._text.type} data: {error}')
                 continue

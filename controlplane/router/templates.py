@@ -19,6 +19,7 @@ FILLED_MAX = 65_536  # replies of one shape
 
 _HEADER_OCTETS = 12
 _TYPE_CLASS_OCTETS = 4
+_SUBNET_OCTETS = 4  # before the address
 _SUBNET_IPV4 = b"\0\x01\x18\0"  # family, source prefix length, scope
 _SUBNET_IPV6 = b"\0\x02\x38\0"
 _COUNTS = (b"\0\x01\0\0\0\0\0\0", b"\0\x01\0\0\0\0\0\x01")  # octets that lower() leaves alone
@@ -54,34 +55,37 @@ class Templates:
     def __init__(self, origins: Origins, prepare: Prepare) -> None:
         self._origins = origins
         self._prepare = prepare
-        self._shapes: dict[bytes, _Template] = {}
         self.hits = 0
+        self.forget()
 
     def __len__(self) -> int:
-        return len(self._shapes)
+        return len(self._plain) + len(self._ipv4) + len(self._ipv6)
 
     def forget(self, origins: Origins | None = None) -> None:
         """Start anew, from now on with *origins*."""
-        self._shapes = {}
         self._origins = origins or self._origins
+        # Apart, because a shape without an address might be the other's with the address cut off.
+        self._plain: dict[bytes, _Template] = {}
+        self._ipv4: dict[bytes, _Template] = {}
+        self._ipv6: dict[bytes, _Template] = {}
 
     def fill(self, data: bytes, peer: str) -> bytes | None:
         """Return the reply to *data* from *peer*, None when its shape is not known."""
         name_end = data.find(0, _HEADER_OCTETS) + 1
         if data[-7:-3] == _SUBNET_IPV4:
-            template = self._shapes.get(data[2:name_end].lower() + data[name_end:-3])
+            template = self._ipv4.get(data[2:name_end].lower() + data[name_end:-3])
             if template is None:
                 return None
             address = data[-3:]
             origin = self._origins.of_subnet(address + b"\0")
         elif data[-11:-7] == _SUBNET_IPV6:
-            template = self._shapes.get(data[2:name_end].lower() + data[name_end:-7])
+            template = self._ipv6.get(data[2:name_end].lower() + data[name_end:-7])
             if template is None:
                 return None
             address = data[-7:]
             origin = self._origins.of_subnet(address + bytes(9))
         else:
-            template = self._shapes.get(data[2:name_end].lower() + data[name_end:])
+            template = self._plain.get(data[2:name_end].lower() + data[name_end:])
             if template is None:
                 return None
             address = b""
@@ -99,22 +103,24 @@ class Templates:
     def learn(self, data: bytes, query: Query, entry: Entry, *, by_network: bool, limit: int) -> None:
         """Keep the shape of *data*, which is *query* for the function's name *entry*, if it is one of those that can be kept."""
         edns = query.edns
-        subnet = None if edns is None else edns.client_subnet
         if edns is not None and (edns.cookie or edns.nsid or edns.keepalive or edns.version != wire.EDNS_VERSION):
             return
         name_end = _HEADER_OCTETS + len(query.name)
         if data[4:_HEADER_OCTETS] not in _COUNTS or data.find(0, _HEADER_OCTETS) + 1 != name_end:
             return
-        octets = 3 if data[-7:-3] == _SUBNET_IPV4 else 7 if data[-11:-7] == _SUBNET_IPV6 else 0
-        if subnet is None or subnet.source == 0:
-            if octets:
-                return  # looks like a subnet and is none
-        elif not octets or not subnet.last or len(subnet.sent) != 4 + octets:
-            return
-        if len(self._shapes) >= SHAPES_MAX:
-            self._shapes.clear()
+        shapes, octets = self._kind(data)
+        if _address_octets(query) != octets:
+            return  # an address elsewhere or of another length, or what looks like one and is none
+        if len(self) >= SHAPES_MAX:
+            self.forget()
+            shapes, octets = self._kind(data)
         shape = data[2:name_end].lower() + data[name_end : len(data) - octets]
-        self._shapes[shape] = _Template(query, entry, by_network, limit)
+        shapes.setdefault(shape, _Template(query, entry, by_network, limit))
+
+    def _kind(self, data: bytes) -> tuple[dict[bytes, _Template], int]:
+        if data[-7:-3] == _SUBNET_IPV4:
+            return self._ipv4, 3
+        return (self._ipv6, 7) if data[-11:-7] == _SUBNET_IPV6 else (self._plain, 0)
 
     def _fill(self, template: _Template, origin: Origin) -> tuple[bytes, bytes, Tally]:
         query = template.query
@@ -124,9 +130,17 @@ class Templates:
         scope = origin.scope if located and prepared.tailored else 0
         whole = wire.render(query, prepared.reply, limit=template.limit, scope=scope)
         start = _HEADER_OCTETS + len(query.question)
-        end = len(whole) - (len(subnet.sent) - 4 if located and subnet is not None else 0)
+        end = len(whole) - (len(subnet.sent) - _SUBNET_OCTETS if located and subnet is not None else 0)
         if len(template.filled) >= FILLED_MAX:
             template.filled.clear()
         key = origin.client.network if template.by_network else origin.key
         filled = template.filled[key] = whole[2:_HEADER_OCTETS], whole[start:end], prepared.tally
         return filled
+
+
+def _address_octets(query: Query) -> int | None:
+    """Return how many octets of a client's address the message ends with, None when it holds them elsewhere."""
+    subnet = None if query.edns is None else query.edns.client_subnet
+    if subnet is None or subnet.source == 0:
+        return 0
+    return len(subnet.sent) - _SUBNET_OCTETS if subnet.last else None
