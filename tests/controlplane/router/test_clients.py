@@ -246,6 +246,64 @@ async def test_records_are_read_anew_and_bad_ones_change_nothing(made: Full) -> 
             await asyncio.sleep(0.05)
 
 
+async def test_two_routers_share_a_port_and_one_goes_on_alone(tmp_path: Path) -> None:
+    """Each client stays with one of them, so many ask; when one stops, the other answers all."""
+    secrets = tmp_path / "cookies"
+    secrets.write_text("ab" * 16)
+    made = Setting(tmp_path)
+    config = tmp_path / "router.toml"
+    config.write_text(config.read_text() + f'share_port = true\ncookie_secrets_file = "{secrets}"\n')
+    second = tmp_path / "second.toml"
+    http = f":{made.router.port + 1}"
+    second.write_text(
+        config.read_text()
+        .replace('"r1"', '"r2"')
+        .replace("/state", "/state2")
+        .replace(http, f":{made.router.port + 2}")
+    )
+    await made.plane.start()
+    await made.ingresses.start(*PLACES)
+    with (tmp_path / "second.log").open("wb") as log:
+        other = await spawn([sys.executable, "-m", "controlplane.router", "--config", second], stdout=log, stderr=log)
+    try:
+        await made.router.start()
+        await made.all_up()
+        urls = [f"http://{made.router.dns}:{made.router.port + offset}" for offset in (1, 2)]
+        await _ready(urls[1])
+        for _ in range(60):
+            assert await made.router.node_for("tokyo-1") == "tokyo-1"
+        asked = [await _messages(url) for url in urls]
+        assert min(asked) > 0
+        assert sum(asked) == 60
+        assert await stop(other, grace_s=10) == 0
+        for _ in range(20):
+            assert await made.router.node_for("tokyo-1", tcp=True) == "tokyo-1"
+            assert await made.router.node_for("london-1") == "london-1"
+    finally:
+        await stop(other, grace_s=10)
+        await made.router.stop()
+        await made.plane.stop()
+        await made.ingresses.stop()
+
+
+async def _ready(url: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(20):
+        while True:
+            try:
+                if (await client.get(f"{url}/healthz")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def _messages(url: str) -> int:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        text = (await client.get(f"{url}/metrics")).text
+    (line,) = [line for line in text.splitlines() if line.startswith('nearhop_dns_messages_total{transport="udp"}')]
+    return int(line.rpartition(" ")[2])
+
+
 async def test_a_port_of_doh_that_is_taken_ends_the_router(tmp_path: Path) -> None:
     full = Full(tmp_path)
     host, _, port = full.doh.rpartition(":")

@@ -39,6 +39,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     ("udp_size_without_cookie_bytes = 511", "udp_size_without_cookie_bytes"), ("rate_limit.replies_per_s = -1", "rate_limit.replies_per_s"),
     ("rate_limit.slip = 101", "rate_limit.slip"), ("tcp.idle_s = 0", "tcp.idle_s"), ("tcp.connections = 0", "tcp.connections"),
     ("tcp.connections_per_client = 0", "tcp.connections_per_client"), ("tcp.unsent_bytes = 1", "tcp.unsent_bytes"),
+    ("share_port = true", "share_port"),
     ("https.port = 0", "https.port"), ('https.alpn = [""]', "https.alpn"), ('doh.listen = "localhost:443"', "doh.listen"),
     ('doh = { listen = "127.0.0.1:443", key = "k" }', "doh"), ("probe.interval = 1", "probe.interval"),
 ])  # fmt: skip
