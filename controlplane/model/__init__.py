@@ -20,6 +20,7 @@ from controlplane.model.node import (
     Verdict,
     Witness,
 )
+from controlplane.model.policy import PathRoute, RateLimit, RoutingKind, RoutingPolicy
 
 __all__ = [
     "Bundle",
@@ -36,13 +37,17 @@ __all__ = [
     "Node",
     "NodeProgress",
     "NodeReport",
+    "PathRoute",
     "Phase",
     "PlacementState",
     "PlacementStatus",
     "Presence",
     "Progress",
+    "RateLimit",
     "RoutedFunction",
     "RoutedNode",
+    "RoutingKind",
+    "RoutingPolicy",
     "SandboxStatus",
     "Share",
     "Verdict",

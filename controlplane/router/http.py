@@ -64,7 +64,15 @@ def explanation(function: str | None, client: ClientLocation, decision: Decision
     """Put a decision into the words of the contract's ExplainResponse."""
     return {
         "function": function,
-        "client": asdict(client),
+        "client": {
+            "ip": client.ip,
+            "network": client.network,
+            "source": client.source,
+            "location": asdict(client.location) if client.location else None,
+            "country": client.country,
+            "city": client.city,
+            "asn": client.asn,
+        },
         "candidates": [asdict(candidate) for candidate in decision.candidates],
         "answers": [address for node in decision.chosen for address in (*node.ingress.ipv4, *node.ingress.ipv6)],
         "ttl_s": decision.ttl_s,

@@ -2,10 +2,12 @@
 
 Rule 1: decide() is the only place that chooses; DNS, the HTTP side and `explain` call it with the same arguments and print its reasons.
 Rule 2: nothing here reads a clock, opens a file or awaits. Locations, verdicts and *now* are arguments.
-Invariant: a function that is placed on a node always has an answer. Health and drains change who is chosen, never whether somebody is.
+Invariant: a function that is placed on a node that its policy allows always has an answer. Health, load and drains change who is chosen, never
+whether somebody is.
 """
 
-from controlplane.steering.decide import TTL_DOUBTFUL_S, TTL_STEADY_S, Candidate, Decision, ReasonKind, decide
+from controlplane.steering.decide import TTL_DOUBTFUL_S, TTL_STEADY_S, decide, is_allowed
+from controlplane.steering.decision import Candidate, Decision, ReasonKind
 from controlplane.steering.distance import distance_km, unit_vector
 from controlplane.steering.health import (
     Alarm,
@@ -20,7 +22,9 @@ from controlplane.steering.health import (
     step,
 )
 from controlplane.steering.index import FleetIndex, PlacedNode
-from controlplane.steering.location import ClientLocation, Source, given, unlocated
+from controlplane.steering.location import ClientLocation, Source, Target, given, of_country, unlocated
+from controlplane.steering.outlook import Outlook
+from controlplane.steering.overrides import Overrides
 
 __all__ = [
     "TTL_DOUBTFUL_S",
@@ -36,14 +40,19 @@ __all__ = [
     "Followed",
     "HealthPolicy",
     "NodeHealth",
+    "Outlook",
+    "Overrides",
     "PlacedNode",
     "Publish",
     "ReasonKind",
     "Source",
+    "Target",
     "Ticked",
     "decide",
     "distance_km",
     "given",
+    "is_allowed",
+    "of_country",
     "step",
     "unit_vector",
     "unlocated",
