@@ -8,7 +8,8 @@ Times are float seconds since the epoch. Percentages of one deployment sum to 10
 from controlplane.model.deployment import Deployment, EndedDeployment, NodeProgress, Phase, Progress, Share
 from controlplane.model.event import Event, EventKind, Presence
 from controlplane.model.fleet import FleetView, RoutedFunction, RoutedNode
-from controlplane.model.function import Bundle, Dialect, Function, Limits, Version
+from controlplane.model.function import Bundle, BundleKind, Dialect, Function, Limits, Secret, Version
+from controlplane.model.manifest import Assets, EdgeRoute, HtmlHandling, Manifest, NotFoundHandling, RateLimiter
 from controlplane.model.node import (
     Ingress,
     Location,
@@ -23,20 +24,26 @@ from controlplane.model.node import (
 from controlplane.model.policy import PathRoute, RateLimit, RoutingKind, RoutingPolicy
 
 __all__ = [
+    "Assets",
     "Bundle",
+    "BundleKind",
     "Deployment",
     "Dialect",
+    "EdgeRoute",
     "EndedDeployment",
     "Event",
     "EventKind",
     "FleetView",
     "Function",
+    "HtmlHandling",
     "Ingress",
     "Limits",
     "Location",
+    "Manifest",
     "Node",
     "NodeProgress",
     "NodeReport",
+    "NotFoundHandling",
     "PathRoute",
     "Phase",
     "PlacementState",
@@ -44,11 +51,13 @@ __all__ = [
     "Presence",
     "Progress",
     "RateLimit",
+    "RateLimiter",
     "RoutedFunction",
     "RoutedNode",
     "RoutingKind",
     "RoutingPolicy",
     "SandboxStatus",
+    "Secret",
     "Share",
     "Verdict",
     "Version",

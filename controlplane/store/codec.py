@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from controlplane.model import Bundle, Deployment, Event, Function, Node, NodeReport, Presence, Version
+from controlplane.model import Bundle, Deployment, Event, Function, Node, NodeReport, Presence, Secret, Version
 from controlplane.store.errors import CodecError
 from controlplane.store.keys import Kind
 
-Record = Function | Version | Bundle | Deployment | Node | NodeReport | Event | Presence
-R = TypeVar("R", Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence)
+Record = Function | Version | Bundle | Deployment | Node | NodeReport | Event | Presence | Secret
+R = TypeVar("R", Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence, Secret)
 
 TYPES: dict[Kind, type[Record]] = {
     Kind.FUNCTIONS: Function,
@@ -25,6 +25,7 @@ TYPES: dict[Kind, type[Record]] = {
     Kind.HEALTH: NodeReport,
     Kind.EVENTS: Event,
     Kind.PRESENCE: Presence,
+    Kind.SECRETS: Secret,
 }
 _SCHEMAS: dict[type[Record], str] = {
     Function: "function/1",
@@ -35,6 +36,7 @@ _SCHEMAS: dict[type[Record], str] = {
     NodeReport: "report/1",
     Event: "event/1",
     Presence: "presence/1",
+    Secret: "secret/1",
 }
 
 

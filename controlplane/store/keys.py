@@ -5,6 +5,7 @@
     /nearhop/manifests/<sha256>          Bundle: size and number of chunks, written after the last chunk
     /nearhop/bundles/<sha256>/<chunk>    raw bytes, <= 512 KiB each
     /nearhop/deployments/<fn>            Deployment
+    /nearhop/secrets/<fn>/<name>         Secret: its value is sealed
     /nearhop/nodes/<id>                  Node
     /nearhop/health/<id>                 NodeReport, bound to the node's lease
     /nearhop/events/<random>             Event
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     VERSIONS = "versions"
     MANIFESTS = "manifests"
     DEPLOYMENTS = "deployments"
+    SECRETS = "secrets"
     NODES = "nodes"
     HEALTH = "health"
     EVENTS = "events"
@@ -42,15 +44,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """A record's key; *number* is 0 but for versions."""
+    """A record's key; *number* is 0 but for versions, *item* empty but for secrets."""
 
     kind: Kind
     name: str
     number: int = 0
+    item: str = ""
 
     def __str__(self) -> str:
         base = f"{_ROOT}/{self.kind}/{_part(self.name)}"
-        return f"{base}/{self.number}" if self.kind is Kind.VERSIONS else base
+        match self.kind:
+            case Kind.VERSIONS:
+                return f"{base}/{self.number}"
+            case Kind.SECRETS:
+                return f"{base}/{_part(self.item)}"
+            case _:
+                return base
 
 
 def parse(path: str) -> Key | None:
@@ -58,6 +67,8 @@ def parse(path: str) -> Key | None:
     match path.split("/"):
         case ["", "nearhop", Kind.VERSIONS.value, name, number] if name and number.isascii() and number.isdigit():
             key = Key(Kind.VERSIONS, unquote(name), int(number))
+        case ["", "nearhop", Kind.SECRETS.value, name, item] if name and item:
+            key = Key(Kind.SECRETS, unquote(name), item=unquote(item))
         case ["", "nearhop", kind, name] if name and kind in _FLAT:
             key = Key(Kind(kind), unquote(name))
         case _:
@@ -73,6 +84,11 @@ def prefix(kind: Kind) -> str:
 def versions_of(function: str) -> str:
     """Return what the keys of all versions of *function* start with."""
     return f"{prefix(Kind.VERSIONS)}{_part(function)}/"
+
+
+def secrets_of(function: str) -> str:
+    """Return what the keys of all secrets of *function* start with."""
+    return f"{prefix(Kind.SECRETS)}{_part(function)}/"
 
 
 def request(request_id: str) -> str:
@@ -110,7 +126,7 @@ def range_end(start: str) -> str:
     return f"{start[:-1]}0"
 
 
-_FLAT = frozenset(kind.value for kind in Kind if kind is not Kind.VERSIONS)
+_FLAT = frozenset(kind.value for kind in Kind if kind not in {Kind.VERSIONS, Kind.SECRETS})
 
 
 def _part(text: str) -> str:

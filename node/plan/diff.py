@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from node.plan.records import Good, Observed, Placement, Route, SandboxSpec, SandboxView, Snapshot
+from node.plan.records import Good, Observed, Placement, Route, SandboxSpec, SandboxView, Snapshot, sandbox_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def target(placement: Placement, observed: Observed) -> SandboxSpec | None:
     refusal = observed.refusals.get(placement.function)
     if placement.version is None or (refusal is not None and refusal.generation == placement.generation):
         return None
-    return SandboxSpec(placement.function, placement.version, placement.limits)
+    return sandbox_spec(placement, placement.version, placement.limits)
 
 
 def _wanted(placement: Placement, observed: Observed) -> tuple[SandboxSpec, ...]:
@@ -76,7 +76,7 @@ def _wanted(placement: Placement, observed: Observed) -> tuple[SandboxSpec, ...]
     if placement.version is None and not placement.problem:
         return ()
     good = observed.good.get(placement.function)
-    fallback = SandboxSpec(placement.function, good.version, good.limits) if good is not None else None
+    fallback = sandbox_spec(placement, good.version, good.limits) if good is not None else None
     return tuple(dict.fromkeys(spec for spec in (aim, fallback) if spec is not None))
 
 

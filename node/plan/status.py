@@ -1,7 +1,7 @@
 """How far the node is with each placement, as its report tells the control plane."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from node.plan.diff import routes, target
@@ -21,6 +21,8 @@ class PlacementStatus:
     progress: Progress
     active_version: int
     error: str = ""
+    overruns: Mapping[str, int] = field(default_factory=dict, hash=False)  # by reason code, since the agent started
+    breaker_open: bool = False
 
 
 def statuses(snapshot: Snapshot, observed: Observed) -> tuple[PlacementStatus, ...]:
