@@ -120,7 +120,7 @@ class ControlPlane:
         }
         self._candidates: list[asyncio.Task[Any]] = []
         self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
-        self._router_control = RouterControl(self.publisher, self.routers, self.flows)
+        self._router_control = RouterControl(self.cache, self.publisher, self.routers, self.flows)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
 
     @contextlib.asynccontextmanager

@@ -42,7 +42,7 @@ class ProbeConfig:
     interval_s: float = 0.5
     timeout_s: float = 0.5
     failures_down: int = 2
-    successes_up: int = 2
+    successes_up: int = 8  # four seconds: a node that is up for three at a time stays out
 
 
 @dataclass(frozen=True, slots=True)

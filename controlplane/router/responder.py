@@ -95,7 +95,7 @@ class Responder:
 
     def publish(self, index: FleetIndex, verdicts: Mapping[str, Verdict]) -> None:
         """Answer from *index* and *verdicts* from now on."""
-        if self._index is not index:
+        if self._index is None or self._index.view is not index.view:
             self._zone = Zone.of(self._zone_name, index.view.functions)
             nodes = {"", *(node.id for node in index.view.nodes)}
             functions = {"", *(function.name for function in index.view.functions)}

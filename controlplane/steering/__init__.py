@@ -6,7 +6,8 @@ Invariant: a function that is placed on a node that its policy allows always has
 whether somebody is.
 """
 
-from controlplane.steering.decide import TTL_DOUBTFUL_S, TTL_STEADY_S, decide, is_allowed
+from controlplane.steering import spill
+from controlplane.steering.decide import TTL_DOUBTFUL_S, TTL_STEADY_S, decide
 from controlplane.steering.decision import Candidate, Decision, ReasonKind
 from controlplane.steering.distance import distance_km, unit_vector
 from controlplane.steering.health import (
@@ -57,8 +58,8 @@ __all__ = [
     "decide",
     "distance_km",
     "given",
-    "is_allowed",
     "of_country",
+    "spill",
     "step",
     "unit_vector",
     "unlocated",

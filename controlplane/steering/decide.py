@@ -65,13 +65,6 @@ def decide(
     )
 
 
-def is_allowed(policy: RoutingPolicy, region: str) -> bool:
-    """Tell whether *policy* lets a function run in *region* and be answered from there."""
-    if policy.allowed_regions and region not in policy.allowed_regions:
-        return False
-    return region not in policy.denied_regions
-
-
 def share_of(network: str, node: str) -> float:
     """Return where *network* stands among all in *node*'s eyes, from 0 to 1: those below its share are given away first and taken back last."""
     return _hash(f"{network} {node} shed") / _HASHES
@@ -95,7 +88,7 @@ class _Question:
         return Ranked(placed, verdict, self._tier(node, verdict), kilometres, self._order(node, kilometres))
 
     def _tier(self, node: RoutedNode, verdict: Verdict) -> Tier:
-        if not is_allowed(self.policy, node.region):
+        if not self.policy.allows(node.region):
             return Tier.FORBIDDEN
         if node.draining:
             return Tier.DRAINING

@@ -291,6 +291,7 @@ class Router:
     def __init__(self, address: str, name: str = "r1") -> None:
         self.name = name
         self.views: list[router_control_pb2.RoutingView] = []
+        self.signals: list[router_control_pb2.Signals] = []
         self._address = address
         self._changed = asyncio.Event()
 
@@ -338,5 +339,8 @@ class Router:
 
     async def _run(self) -> None:
         while (view := await self._call.read()) is not grpc.aio.EOF:
-            self.views.append(view)
+            if view.HasField("signals") and not view.signals.unchanged:
+                self.signals.append(view.signals)
+            if not view.signals_only:
+                self.views.append(view)
             self._changed.set()

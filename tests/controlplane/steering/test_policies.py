@@ -28,7 +28,6 @@ from controlplane.steering import (
     Target,
     decide,
     given,
-    is_allowed,
 )
 
 LONDON, TOKYO, SYDNEY = Location(51.5, -0.12), Location(35.68, 139.69), Location(-33.87, 151.21)
@@ -131,13 +130,6 @@ def test_no_allowed_region_means_no_answer_and_says_so() -> None:
 
 def test_one_allowed_node_is_the_same_answer_for_everybody() -> None:
     assert ask(index(allowed_regions=("tokyo",))).scope == 0
-
-
-def test_is_allowed() -> None:
-    assert is_allowed(RoutingPolicy(), "tokyo")
-    assert not is_allowed(RoutingPolicy(denied_regions=("tokyo",)), "tokyo")
-    assert not is_allowed(RoutingPolicy(allowed_regions=("london",)), "tokyo")
-    assert not is_allowed(RoutingPolicy(allowed_regions=("london",), denied_regions=("london",)), "london")
 
 
 def test_the_functions_default_place_serves_clients_whose_place_is_unknown() -> None:
