@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
@@ -31,8 +31,8 @@ class Source(Protocol):
         """Return all metrics."""
 
 
-def application(source: Source) -> Starlette:
-    """Build the ASGI application."""
+def application(source: Source, more: Sequence[Route] = ()) -> Starlette:
+    """Build the ASGI application, with *more* routes beside its own."""
 
     async def healthz(_: Request) -> Response:
         status = source.status()
@@ -56,7 +56,7 @@ def application(source: Source) -> Starlette:
     async def missing(_: Request, __: Exception) -> Response:
         return JSONResponse({"error": "not found", "endpoints": ENDPOINTS}, status_code=404)
 
-    routes = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/v1/explain", explain)]
+    routes = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/v1/explain", explain), *more]
     return Starlette(routes=routes, exception_handlers={404: missing})
 
 

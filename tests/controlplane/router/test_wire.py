@@ -54,7 +54,7 @@ def test_a_plain_query_is_read() -> None:
 
 
 def test_edns_with_a_client_subnet_is_read() -> None:
-    edns = query(with_options(struct.pack("!HH", 10, 2) + b"xy" + subnet(), ttl=0x8000)).edns
+    edns = query(with_options(struct.pack("!HH", 65001, 2) + b"xy" + subnet(), ttl=0x8000)).edns
     assert edns is not None
     assert (edns.udp_size, edns.version, edns.dnssec_ok) == (4096, 0, True)
     assert edns.client_subnet is not None
