@@ -1,7 +1,7 @@
 """Client addresses to places, from any City database in MaxMind's format (DB-IP, GeoLite2, GeoIP2).
 
-It says what the database holds and nothing more: a record without usable coordinates is not given any, nor one whose coordinates are but the middle of
-its country.
+It says what the database holds and nothing more: a record without usable coordinates is not given any, nor one whose coordinates are but the
+middle of its country.
 """
 
 import ipaddress

@@ -3,6 +3,7 @@
 A file is to be replaced by renaming another over it, never written into: it is mapped into memory. What does not pass leaves the one in use in place.
 """
 
+import asyncio
 import ipaddress
 import tomllib
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from nearhop.errors import InvalidInput, NearhopError, Violation
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 T = TypeVar("T")
 
+REFRESH_S = 1.0
+
 _log = log.get(__name__)
 
 
@@ -33,7 +36,7 @@ class PlacesConfig:
 
 
 class Places:
-    """Where clients are. locate() and refresh() belong to one thread; what refresh() calls beforehand, prepare(), may run in another."""
+    """Where clients are. All of it belongs to one thread but prepare(), which may run in another."""
 
     def __init__(self, config: PlacesConfig) -> None:
         """Open and read everything. Raises InvalidInput and OSError."""
@@ -103,6 +106,14 @@ class Places:
             self.changes += 1
             _log.info("a file that tells where clients are has been replaced", path=path)
         return bool(taken)
+
+    async def follow(self, changed: Callable[[], None] = lambda: None) -> None:
+        """Read anew what changes, and call *changed* then, until cancelled."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            prepared = await asyncio.to_thread(self.prepare)
+            if prepared is not None and self.use(prepared):
+                changed()
 
     def close(self) -> None:
         """Unmap the files."""

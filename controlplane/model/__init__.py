@@ -22,13 +22,16 @@ from controlplane.model.node import (
     Witness,
 )
 from controlplane.model.policy import PathRoute, RateLimit, RoutingKind, RoutingPolicy
+from controlplane.model.schedule import CronMarks, Due, ScheduledCall
 
 __all__ = [
     "Assets",
     "Bundle",
     "BundleKind",
+    "CronMarks",
     "Deployment",
     "Dialect",
+    "Due",
     "EdgeRoute",
     "EndedDeployment",
     "Event",
@@ -57,6 +60,7 @@ __all__ = [
     "RoutingKind",
     "RoutingPolicy",
     "SandboxStatus",
+    "ScheduledCall",
     "Secret",
     "Share",
     "Verdict",

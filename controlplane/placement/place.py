@@ -1,4 +1,4 @@
-"""Every function on every node whose region its policy allows, draining ones included: they serve the requests that still reach them."""
+"""Every function on every node that its policy allows, draining ones included: they serve the requests that still reach them."""
 
 from collections.abc import Iterable
 

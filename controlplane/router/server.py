@@ -120,6 +120,7 @@ class Router:
                     spawn(group, self._probes.run(), name="probes"),
                     spawn(group, self._replica.run(), name="replica"),
                     spawn(group, self._tick(), name="tick"),
+                    spawn(group, self._places.follow(self._relocate), name="places"),
                 ]
                 if self._membership is not None:
                     work.append(spawn(group, self._membership.run(), name="membership"))
@@ -209,7 +210,7 @@ class Router:
             plain("nearhop_view_entries_quarantined", "gauge", "Entries of the view that are not used.", len(replica.quarantined)),
             plain("nearhop_geoip_damaged_records_total", "counter", "Look-ups that met a damaged record.",
                   city.damaged_records if city else 0),
-            plain("nearhop_geoip_build_timestamp_seconds", "gauge", "When the City database in use was built; 0 without one.", city.built_at if city else 0),
+            plain("nearhop_geoip_build_timestamp_seconds", "gauge", "When the City database was built; 0 without one.", city.built_at if city else 0),
             plain("nearhop_geoip_changes_total", "counter", "Databases and places files that were replaced while running.", self._places.changes),
             plain("nearhop_geoip_refused", "gauge", "Files that were offered and are not used.", len(self._places.refused)),
         ]  # fmt: skip
@@ -233,15 +234,12 @@ class Router:
             self._fleet.tick()
             self._replica.relay()
             await self._replica.accept_if_told()
-            await self._refresh_places()
             self._watch_staleness()
             if self._records is not None and self._records.changed():
                 await self._reload_records(self._records)
 
-    async def _refresh_places(self) -> None:
-        prepared = await asyncio.to_thread(self._places.prepare)
-        if prepared is not None and self._places.use(prepared):
-            self._responder.relocate(self._places.locate)
+    def _relocate(self) -> None:
+        self._responder.relocate(self._places.locate)
 
     def _watch_staleness(self) -> None:
         now = time.monotonic()

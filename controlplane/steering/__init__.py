@@ -6,7 +6,7 @@ Invariant: a function that is placed on a node that its policy allows always has
 whether somebody is.
 """
 
-from controlplane.steering import spill
+from controlplane.steering import simulate, spill
 from controlplane.steering.decide import TTL_DOUBTFUL_S, TTL_STEADY_S, decide
 from controlplane.steering.decision import Candidate, Decision, ReasonKind
 from controlplane.steering.distance import distance_km, unit_vector
@@ -29,10 +29,12 @@ from controlplane.steering.index import FleetIndex, PlacedNode
 from controlplane.steering.location import ClientLocation, Source, Target, given, of_country, unlocated
 from controlplane.steering.outlook import Outlook
 from controlplane.steering.overrides import Overrides
+from controlplane.steering.placeless import Address, placeless_prefix
 
 __all__ = [
     "TTL_DOUBTFUL_S",
     "TTL_STEADY_S",
+    "Address",
     "Alarm",
     "Answered",
     "Candidate",
@@ -59,6 +61,8 @@ __all__ = [
     "distance_km",
     "given",
     "of_country",
+    "placeless_prefix",
+    "simulate",
     "spill",
     "step",
     "unit_vector",

@@ -9,12 +9,28 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from controlplane.model import Bundle, Deployment, Event, Function, Node, NodeReport, Presence, Secret, Version
+from controlplane.model import (
+    Bundle,
+    CronMarks,
+    Deployment,
+    Event,
+    Function,
+    Node,
+    NodeReport,
+    Presence,
+    ScheduledCall,
+    Secret,
+    Version,
+)
 from controlplane.store.errors import CodecError
 from controlplane.store.keys import Kind
 
-Record = Function | Version | Bundle | Deployment | Node | NodeReport | Event | Presence | Secret
-R = TypeVar("R", Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence, Secret)
+Record = (
+    Function | Version | Bundle | Deployment | Node | NodeReport | Event | Presence | Secret | CronMarks | ScheduledCall
+)
+R = TypeVar(
+    "R", Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence, Secret, CronMarks, ScheduledCall
+)
 
 TYPES: dict[Kind, type[Record]] = {
     Kind.FUNCTIONS: Function,
@@ -26,6 +42,8 @@ TYPES: dict[Kind, type[Record]] = {
     Kind.EVENTS: Event,
     Kind.PRESENCE: Presence,
     Kind.SECRETS: Secret,
+    Kind.CRONS: CronMarks,
+    Kind.CALLS: ScheduledCall,
 }
 _SCHEMAS: dict[type[Record], str] = {
     Function: "function/1",
@@ -37,6 +55,8 @@ _SCHEMAS: dict[type[Record], str] = {
     Event: "event/1",
     Presence: "presence/1",
     Secret: "secret/1",
+    CronMarks: "crons/1",
+    ScheduledCall: "call/1",
 }
 
 

@@ -6,6 +6,9 @@
     /nearhop/bundles/<sha256>/<chunk>    raw bytes, <= 512 KiB each
     /nearhop/deployments/<fn>            Deployment
     /nearhop/secrets/<fn>/<name>         Secret: its value is sealed
+    /nearhop/claims/<host>/<path>        the function that answers a path of a hostname which is its owner's; a whole hostname is its path /
+    /nearhop/crons/<fn>                  CronMarks: how far its crons have been called
+    /nearhop/calls/<id>                  ScheduledCall: one that a node is to make or makes
     /nearhop/nodes/<id>                  Node
     /nearhop/health/<id>                 NodeReport, bound to the node's lease
     /nearhop/events/<random>             Event
@@ -36,6 +39,8 @@ class Kind(StrEnum):
     MANIFESTS = "manifests"
     DEPLOYMENTS = "deployments"
     SECRETS = "secrets"
+    CRONS = "crons"
+    CALLS = "calls"
     NODES = "nodes"
     HEALTH = "health"
     EVENTS = "events"
@@ -89,6 +94,11 @@ def versions_of(function: str) -> str:
 def secrets_of(function: str) -> str:
     """Return what the keys of all secrets of *function* start with."""
     return f"{prefix(Kind.SECRETS)}{_part(function)}/"
+
+
+def claim(hostname: str, path: str) -> str:
+    """Return the key whose value names the function that answers *path* of *hostname*."""
+    return f"{_ROOT}/claims/{_part(hostname)}/{_part(path)}"
 
 
 def request(request_id: str) -> str:

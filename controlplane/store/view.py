@@ -8,7 +8,19 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from controlplane.model import Bundle, Deployment, Event, Function, Node, NodeReport, Presence, Secret, Version
+from controlplane.model import (
+    Bundle,
+    CronMarks,
+    Deployment,
+    Event,
+    Function,
+    Node,
+    NodeReport,
+    Presence,
+    ScheduledCall,
+    Secret,
+    Version,
+)
 from controlplane.store import codec, keys
 from controlplane.store.client import Change, Item
 from controlplane.store.errors import CodecError
@@ -43,6 +55,8 @@ class View:
     events: Mapping[str, Stored[Event]] = field(default_factory=_none)
     presence: Mapping[str, Stored[Presence]] = field(default_factory=_none)
     secrets: Mapping[tuple[str, str], Stored[Secret]] = field(default_factory=_none)
+    crons: Mapping[str, Stored[CronMarks]] = field(default_factory=_none)
+    calls: Mapping[str, Stored[ScheduledCall]] = field(default_factory=_none)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from node.plan.records import (
     RateLimiter,
 )
 
-ASSETS_MAX_BYTES = 32 << 20
+ASSETS_MAX_BYTES = 10 << 20
 _HTML: dict[int, HtmlHandling] = {
     common_pb2.Assets.HTML_HANDLING_UNSPECIFIED: HtmlHandling.AUTO_TRAILING_SLASH,
     common_pb2.Assets.HTML_HANDLING_AUTO_TRAILING_SLASH: HtmlHandling.AUTO_TRAILING_SLASH,

@@ -1,6 +1,6 @@
 """What the control plane wants of a node, and what the node observes of itself: the two arguments of diff()."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -169,16 +169,35 @@ class SandboxView:
     spec: SandboxSpec
     ready: bool
     retiring: bool
+    idle: bool = False  # ready, and unused for long enough to be ended
+    crashed: bool = False  # it was ready, its process has ended, another one is to come
+    waiting: bool = False  # no process now: it crashes again and again
+    used_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where requests for one hostname go; *slot* is None while the function has no ready sandbox."""
+    """Where requests for one hostname go; *slot* is None while the function has no ready sandbox.
+
+    *slots* are those of several sandboxes of the version, any of which may serve. *startable* without a slot: the first request starts one.
+    *shares* divide the requests among versions, a hundred in all; *refusal* is the reason why none is served. *assets* is the digest of the
+    files that answer before the program does, *static* says that there is no program.
+    """
 
     function: str
     version: int
     slot: int | None
     wall_ms: int
+    slots: tuple[int, ...] = ()
+    startable: bool = False
+    shares: tuple[tuple[int, "Route"], ...] = ()
+    request_body_bytes: int = Limits().request_body_bytes
+    concurrency: int = Limits().concurrency
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    cache_epoch: int = 0
+    assets: str = ""
+    static: bool = False
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +231,13 @@ class Observed:
     fetch_failures: Mapping[str, FetchFailure] = field(default_factory=dict)
     sandboxes: tuple[SandboxView, ...] = ()
     free_slots: tuple[int, ...] = ()  # in the order in which they should be taken
+    warm_slots: tuple[int, ...] = ()  # those with a process that waits for a program
+    demanded: frozenset[str] = frozenset()  # functions that requests wait for
+    instances: Mapping[str, int] = field(default_factory=dict)  # sandboxes under load, where they are more than one
     routes: Mapping[str, Route] = field(default_factory=dict)
+    hosts: Mapping[str, Collection[str]] | None = (
+        None  # those of routes by function, where somebody keeps count of them
+    )
     good: Mapping[str, Good] = field(default_factory=dict)
     refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by function
     held: Mapping[SandboxSpec, float] = field(default_factory=dict)  # what failed to start, and when to try it again

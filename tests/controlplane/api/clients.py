@@ -179,6 +179,8 @@ class Agent:
         self.snapshots: list[node_control_pb2.Snapshot] = []
         self.bundles: dict[str, bytes] = {}
         self.refusals: dict[str, str] = {}
+        self.interest: list[str] = []
+        self.scheduled: list[node_control_pb2.ScheduledEvent] = []
         self.ended: grpc.aio.AioRpcError | None = None
         self.welcomed = asyncio.Event()
         self._more = more
@@ -275,6 +277,10 @@ class Agent:
                 chunk = instruction.bundle_chunk
                 assert chunk.offset == len(self.bundles.get(chunk.digest, b""))
                 self.bundles[chunk.digest] = self.bundles.get(chunk.digest, b"") + chunk.data
+            case "log_interest":
+                self.interest = list(instruction.log_interest.functions)
+            case "scheduled":
+                self.scheduled.append(instruction.scheduled)
             case "bundle_refusal":
                 self.refusals[instruction.bundle_refusal.digest] = instruction.bundle_refusal.reason
 

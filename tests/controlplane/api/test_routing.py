@@ -4,6 +4,7 @@ import ipaddress
 import grpc
 
 from controlplane.api.routing import Routing
+from controlplane.geoip import Places, PlacesConfig
 from controlplane.model import Location
 from controlplane.server import ControlPlane
 from controlplane.steering import ClientLocation
@@ -14,13 +15,18 @@ from tests.harness.eventually import eventually
 LONDON = common_pb2.Location(latitude=51.5, longitude=-0.1)
 
 
-def in_paris(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ClientLocation:
-    return ClientLocation(str(ip), "203.0.113.0/24", "city", Location(48.86, 2.35), "FR", "Paris")
+class InParis(Places):
+    """Every client is in Paris."""
+
+    def locate(self, ip: str | ipaddress.IPv4Address | ipaddress.IPv6Address) -> ClientLocation:
+        return ClientLocation(str(ip), "203.0.113.0/24", "city", Location(48.86, 2.35), "FR", "Paris")
 
 
 def routing(plane: ControlPlane) -> Routing:
     """The service itself, with a client location of the test's choice."""
-    return Routing(plane.cache, plane.publisher, plane.routers, in_paris, flows=plane.flows, clock=lambda: 0.0)
+    return Routing(
+        plane.cache, plane.publisher, plane.routers, InParis(PlacesConfig()), flows=plane.flows, clock=lambda: 0.0
+    )
 
 
 async def test_the_nearest_node_is_chosen_and_every_candidate_explained(plane: ControlPlane, client: Client) -> None:
