@@ -35,7 +35,7 @@ class Sampler:
 
 
 def validate(database: CityDatabase, before: CityDatabase | None) -> list[str]:
-    """Say why *database* should not take the place of *before*: it is damaged, older, or knows far less; without *before* only whether it is any use."""
+    """Say why *database* should not take the place of *before*: damaged, older, or it knows far less; without *before*, whether it is of any use."""
     located = _located(database)
     found = []
     if database.damaged_records:
