@@ -2,7 +2,16 @@
 
 from controlplane.geoip.asn import AsnDatabase
 from controlplane.geoip.city import CityDatabase
-from controlplane.geoip.places import Places, PlacesConfig
+from controlplane.geoip.places import Places, PlacesConfig, forced_file, read_overrides
 from controlplane.geoip.sample import Sampler, validate
 
-__all__ = ["AsnDatabase", "CityDatabase", "Places", "PlacesConfig", "Sampler", "validate"]
+__all__ = [
+    "AsnDatabase",
+    "CityDatabase",
+    "Places",
+    "PlacesConfig",
+    "Sampler",
+    "forced_file",
+    "read_overrides",
+    "validate",
+]

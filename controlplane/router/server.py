@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 
 from controlplane.geoip import Places, PlacesConfig
 from controlplane.model import FleetView, Verdict
+from controlplane.router.answers import AnswerKey
 from controlplane.router.config import RouterConfig
 from controlplane.router.cookies import SECRET_OCTETS, Cookies, read_secrets
 from controlplane.router.doh import DohServer
@@ -24,6 +25,7 @@ from controlplane.router.metrics import Metric, plain
 from controlplane.router.probes import Probes
 from controlplane.router.rates import RateLimit
 from controlplane.router.records import RecordsFile
+from controlplane.router.redirects import Redirects
 from controlplane.router.replica import Identity, Replica
 from controlplane.router.responder import Offer, Responder
 from controlplane.router.sockets import bind_dns, bind_tcp, bound
@@ -77,7 +79,11 @@ class Router:
         self._responder.use_records(records)
         self._udp = [UdpListener(udp, self._responder, self._counts) for udp, _ in pairs]
         self._tcp = [TcpListener(tcp, self._responder, self._counts, config.tcp) for _, tcp in pairs]
-        self._http = HttpServer(application(self, doh_routes(self._responder, self._counts)), http)
+        self._hostnames: dict[str, str] = {}
+        more = doh_routes(self._responder, self._counts)
+        self._http = HttpServer(
+            Redirects(config.redirect, self, lambda routes: application(self, [*more, *routes])), http
+        )
         self.doh = None if doh is None else bound(doh)
         self._doh = (
             None if config.doh is None or doh is None else DohServer(config.doh, doh, self._responder, self._counts)
@@ -153,6 +159,16 @@ class Router:
             raise KeyError(function)
         return client, decide(function, client, index, self._fleet.outlook, time.monotonic())
 
+    def function_at(self, host: str) -> str | None:
+        """See redirects.Decider."""
+        return self._hostnames.get(host)
+
+    def count(self, function: str, client: ClientLocation, decision: Decision) -> None:
+        """See redirects.Decider."""
+        self._responder.given.tally(
+            AnswerKey(function, decision.chosen[0].id, client.country, decision.kind)
+        ).count += 1  # fmt: skip
+
     def status(self) -> dict[str, object]:
         """See http.Source."""
         view = self._replica.view
@@ -223,6 +239,7 @@ class Router:
 
     def _take_over(self, view: FleetView) -> None:
         self._fleet.take_over(view)
+        self._hostnames = {hostname: function.name for function in view.functions for hostname in function.hostnames}
         self._probes.follow(view)
 
     def _report_soon(self) -> None:

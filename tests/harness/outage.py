@@ -297,7 +297,8 @@ async def _slow(victim: Ingress) -> AsyncIterator[float]:
 async def _blackholed(victim: Ingress) -> AsyncIterator[float]:
     """Drop what goes to the node's address, in a table of the test's own (needs the right to change nftables)."""
     table = f"nearhop_outage_{victim.address.replace('.', '_')}"
-    rules = f"table inet {table} {{ chain inbound {{ type filter hook input priority -300; ip daddr {victim.address} drop; }} }}"
+    chain = f"chain inbound {{\ntype filter hook input priority -300\nip daddr {victim.address} drop\n}}"
+    rules = f"table inet {table} {{\n{chain}\n}}\n"
     begin = time.monotonic()
     await _nft("-f", "-", stdin=rules)
     try:
