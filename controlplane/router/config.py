@@ -75,7 +75,8 @@ class RouterConfig:
 
     *zone* is the platform's own; *more_zones* are those of custom hostnames and of *records_file*'s records (see records). *nsid* is what
     name server identifier queries are told, the router's id when it is empty. *cookie_secrets_file* holds a secret in 32 hexadecimal digits on
-    each line, the first for new cookies: the same on all routers of the zone. Without it a router has a secret of its own.
+    each line, the first for new cookies: the same on all routers of the zone. Without it a router has a secret of its own. *share_port*: other
+    routers of this machine, each with its own id, listen on the same addresses, one for each core; they need the same cookie secrets.
     """
 
     id: str
@@ -90,6 +91,7 @@ class RouterConfig:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     probe: ProbeConfig = field(default_factory=ProbeConfig)
+    share_port: bool = False
     more_zones: tuple[str, ...] = ()
     records_file: Path | None = None
     nsid: str = ""
@@ -177,6 +179,8 @@ def _zone_violations(field_name: str, zone: str) -> list[Violation]:
 def _dns_violations(loaded: RouterConfig) -> list[Violation]:
     tcp, rates, https = loaded.tcp, loaded.rate_limit, loaded.https
     rules = [
+        ("share_port", not loaded.share_port or loaded.cookie_secrets_file is not None,
+         "needs cookie_secrets_file, or the routers would not know each other's clients"),
         ("nsid", len(loaded.nsid.encode()) <= 128, "has more than 128 octets"),
         ("udp_size_without_cookie_bytes", 512 <= loaded.udp_size_without_cookie_bytes <= 1232, "must be between 512 and 1232"),
         ("rate_limit.replies_per_s", rates.replies_per_s >= 0, "must not be negative; 0 is no limit"),

@@ -58,7 +58,7 @@ class Router:
         try:
             pairs = []
             for endpoint in config.dns_endpoints():
-                pairs.append(bind_dns(endpoint))
+                pairs.append(bind_dns(endpoint, shared=config.share_port))
                 self._sockets += pairs[-1]
             http = bind_tcp(config.http_endpoint())
             self._sockets.append(http)

@@ -281,9 +281,10 @@ def _edns(data: bytes, udp_size: int, ttl: int, offset: int, end: int) -> Edns:
                     raise _Malformed("two client subnets", bare)
                 subnet = _client_subnet(data[offset : offset + length], bare, last=offset + length == len(data))
             case Option.COOKIE:
-                if length != 8 and not 16 <= length <= 40:  # RFC 7873 section 5.2.2
-                    raise _Malformed("cookie length", bare)
-                cookie = cookie or data[offset : offset + length]  # of several the first counts: the same section
+                if not cookie:  # of several only the first counts: RFC 7873 section 5.2
+                    if length != 8 and not 16 <= length <= 40:  # section 5.2.2
+                        raise _Malformed("cookie length", bare)
+                    cookie = data[offset : offset + length]
             case Option.NSID:
                 nsid = True
             case Option.KEEPALIVE:
