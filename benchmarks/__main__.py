@@ -4,12 +4,14 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from benchmarks import deploys, dns, ingress
+from benchmarks import deploys, dns, failover, geo, ingress
 
 BENCHMARKS: dict[str, Callable[[], Awaitable[None]]] = {
     "ingress": ingress.run,
     "dns": dns.run,
     "deploys": deploys.run,
+    "geo": geo.run,
+    "failover": failover.run,
 }
 
 

@@ -32,11 +32,12 @@ _RETRY_S = 0.5
 class Access:
     """Everything about identities in one control plane."""
 
-    def __init__(self, store: Store, config: IdentityConfig, opened: ca.Authority) -> None:
+    def __init__(self, store: Store, config: IdentityConfig, opened: ca.Authority, key: seal.Seal) -> None:
         life = timedelta(seconds=config.certificate_life_s)
         part = Part(Role.CONTROL_PLANE, config.id)
         self._trust_domain = opened.trust_domain
         self.authority = opened
+        self.seal = key
         self.joining = Joining(store, opened, life=life, clock=time.time)
         self.api_tokens = ApiTokens(store, clock=time.time)
         self.directory = Directory(store, clock=time.time)
@@ -71,7 +72,7 @@ async def opened(store: Store, config: Config, stop: asyncio.Event | None) -> Ac
     while stop is None or not stop.is_set():
         try:
             fleet = await authority.open_authority(store, key, config.trust_domain, ca.utc(time.time()))
-            access = Access(store, identity, fleet)
+            access = Access(store, identity, fleet, key)
             await access.directory.load()
             if identity.bootstrap_dir is not None:
                 await bootstrap.write(

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import errno
 import functools
-import ipaddress
 import secrets
 import socket
 import time
@@ -19,30 +18,36 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from controlplane import access, steering
+from controlplane import access
 from controlplane.access import Access
+from controlplane.api import packs
 from controlplane.api.deployments import Deployments
 from controlplane.api.errors import ErrorInterceptor, Unavailable
 from controlplane.api.events import Events
 from controlplane.api.flows import Flows
 from controlplane.api.functions import Functions
+from controlplane.api.logs import Logs
 from controlplane.api.mutations import Mutations
 from controlplane.api.node_control import NodeControl
 from controlplane.api.nodes import Nodes, look
 from controlplane.api.publisher import Publisher
+from controlplane.api.purges import Purges
 from controlplane.api.router_control import RouterControl
 from controlplane.api.routers import Routers
-from controlplane.api.routing import Locate, Routing
+from controlplane.api.routing import Routing
+from controlplane.api.scheduled import Scheduled
+from controlplane.api.secrets import Safe
 from controlplane.api.sessions import Beat, Sessions
 from controlplane.api.versions import Versions
 from controlplane.bundle import self_contained
 from controlplane.config import Config
 from controlplane.controllers.collector import Collector
+from controlplane.controllers.crons import Crons
 from controlplane.controllers.deployments import Deployments as DeploymentController
 from controlplane.controllers.deployments import Rollouts
 from controlplane.controllers.presence import Presences
 from controlplane.controllers.trimmer import Trimmer
-from controlplane.geoip import CityDatabase
+from controlplane.geoip import Places
 from controlplane.model import Node
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
@@ -86,7 +91,7 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
-_CONTROLLERS = ("deployments", "collector", "presences", "trimmer")  # each is led by one of the control planes
+_CONTROLLERS = ("deployments", "collector", "presences", "trimmer", "crons")  # each is led by one of the control planes
 
 
 class AddressInUse(NearhopError):
@@ -105,8 +110,13 @@ class ControlPlane:
         limits = config.limits
         self.store = access.store(config)
         self.cache = Cache(self.store)
-        self.publisher = Publisher(self.cache, config.zone)
         self.sessions = Sessions(Beat(limits.heartbeat_interval_s, limits.lease_ttl_s))
+        self.safe = Safe()
+        self.publisher = Publisher(self.cache, config.zone, self.safe)
+        self.logs = Logs()
+        self.mutations = Mutations(self.store, self.cache, Requests(self.store, monotonic=time.monotonic))
+        self.purges = Purges(self.mutations, self.cache, self.sessions)
+        self._scheduled = Scheduled(self.store, self.cache)
         self.routers = Routers()
         self.flows = Flows()
         self.interceptor = ErrorInterceptor()
@@ -120,7 +130,7 @@ class ControlPlane:
         }
         self._candidates: list[asyncio.Task[Any]] = []
         self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
-        self._router_control = RouterControl(self.publisher, self.routers, self.flows)
+        self._router_control = RouterControl(self.cache, self.publisher, self.routers, self.flows)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
 
     @contextlib.asynccontextmanager
@@ -128,18 +138,19 @@ class ControlPlane:
         """Serve as long as the context lasts; gives the port. Raises AddressInUse, Stopped when *stop* is set before it could serve."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
-            locate = _locator(self.config.geoip_database, stack)
+            places = stack.enter_context(contextlib.closing(Places(self.config.places())))
             self._require_addresses()
             if self.config.identity is not None:
                 self.access = await access.opened(self.store, self.config, stop)
                 if self.access is None:
                     raise Stopped("it was told to stop before it could serve")
+                self.safe.seal = self.access.seal
             guards = [self.access.interceptor] if self.access else []
             server = grpc.aio.server(interceptors=[self.interceptor, *guards], options=_OPTIONS)
-            await self._add_services(server, locate)
+            await self._add_services(server, places)
             port = self._listen(server)
             async with asyncio.TaskGroup() as group:
-                work = self._spawn(group)
+                work = [*self._spawn(group), tasks.spawn(group, places.follow(), name="places")]
                 await server.start()
                 try:
                     yield port
@@ -170,6 +181,7 @@ class ControlPlane:
             for name, work in (
                 ("cache", self.cache.run()),
                 ("publisher", self.publisher.run()),
+                ("scheduled calls", self._scheduled.run()),
                 ("health service", self._tell_health()),
                 *guarding,
             )
@@ -193,6 +205,8 @@ class ControlPlane:
             case "presences":
                 quiet_s = limits.lease_ttl_s + _AGENT_BACKOFF_S
                 return Presences(store, self.cache, self._look, clock=time.time, quiet_s=quiet_s).run()
+            case "crons":
+                return Crons(store, self.cache, clock=time.time).run()
             case "trimmer":
                 return Trimmer(store, self.cache).run()
             case _:
@@ -204,12 +218,14 @@ class ControlPlane:
     def _bundles_in(self, store: Store) -> EtcdBundles:
         return EtcdBundles(store, clock=time.time, quota_bytes=self.config.limits.bundle_quota_mib << 20)
 
-    async def _add_services(self, server: grpc.aio.Server, locate: Locate) -> None:
-        requests = Requests(self.store, monotonic=time.monotonic)
-        mutations = Mutations(self.store, self.cache, requests)
-        functions_pb2_grpc.add_FunctionsServicer_to_server(Functions(mutations, self.cache, self.config.zone), server)
+    async def _add_services(self, server: grpc.aio.Server, places: Places) -> None:
+        mutations = self.mutations
+        functions = Functions(
+            self.mutations, self.cache, self.config.zone, safe=self.safe, purges=self.purges, logs=self.logs
+        )
+        functions_pb2_grpc.add_FunctionsServicer_to_server(functions, server)
         versions_pb2_grpc.add_VersionsServicer_to_server(
-            Versions(mutations, self.cache, self._bundles, self._inspect), server
+            Versions(mutations, self.cache, self._bundles, self._inspect, packs.inspect), server
         )
         deployments_pb2_grpc.add_DeploymentsServicer_to_server(
             Deployments(mutations, self.cache, self._rollouts), server
@@ -217,10 +233,17 @@ class ControlPlane:
         nodes_pb2_grpc.add_NodesServicer_to_server(Nodes(mutations, self.cache, self.sessions, self.routers), server)
         events_pb2_grpc.add_EventsServicer_to_server(Events(self.cache), server)
         routing_pb2_grpc.add_RoutingServicer_to_server(
-            Routing(self.cache, self.publisher, self.routers, locate, flows=self.flows, clock=time.time), server
+            Routing(self.cache, self.publisher, self.routers, places, flows=self.flows, clock=time.time), server
         )
         node_control = NodeControl(
-            self.store, self.cache, self.publisher, self._bundles, self.sessions, clock=time.time
+            self.store,
+            self.cache,
+            self.publisher,
+            self._bundles,
+            self.sessions,
+            logs=self.logs,
+            scheduled=self._scheduled,
+            clock=time.time,
         )
         node_control_pb2_grpc.add_NodeControlServicer_to_server(node_control, server)
         router_control_pb2_grpc.add_RouterControlServicer_to_server(self._router_control, server)
@@ -303,14 +326,3 @@ def _services() -> list[str]:
     )  # fmt: skip
     ours = [service.full_name for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
     return [*ours, health.SERVICE_NAME]
-
-
-def _locator(path: str, stack: contextlib.AsyncExitStack) -> Locate:
-    if not path:
-        return steering.unlocated
-    database = stack.enter_context(contextlib.closing(CityDatabase.open(path)))
-    return functools.partial(_locate, database)
-
-
-def _locate(database: CityDatabase, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> steering.ClientLocation:
-    return database.locate(ip)

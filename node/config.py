@@ -30,7 +30,10 @@ class NodeConfig:
     cache_dir: str = ""  # for what several nodes of one machine may share; "" is state_dir
     trusted_proxies: list[str] = field(default_factory=list)  # ranges whose X-Forwarded-For is believed
     egress_allow: list[str] = field(default_factory=list)  # ranges that sandboxes may reach though they are private
-    slots: int = 64  # sandboxes at a time, those that are draining included
+    slots: int = 64  # sandboxes at a time, those that are draining and those that wait for a program included
+    warm_sandboxes: int = 2  # processes that wait for a program
+    idle_s: float = 300.0  # without a request before a function's sandbox ends
+    activation_s: float = 10.0  # that a request is held while its function starts
     haproxy_threads: int = 2
     max_connections: int = 4000
     boot_cpu_s: float = 1.0
@@ -68,6 +71,9 @@ def check(settings: NodeConfig) -> list[Violation]:
         ("longitude", settings.longitude, -180, 180),
         ("port", settings.port, 1, 65535),
         ("slots", settings.slots, 2, 1000),
+        ("warm_sandboxes", settings.warm_sandboxes, 0, 100),
+        ("idle_s", settings.idle_s, 0.1, 86_400),
+        ("activation_s", settings.activation_s, 0.1, 60),
         ("haproxy_threads", settings.haproxy_threads, 1, 64),
     ]
     found += [

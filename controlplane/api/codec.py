@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from controlplane.api import manifest_codec
 from controlplane.model import (
+    BundleKind,
     Deployment,
     Dialect,
     EndedDeployment,
@@ -36,8 +38,19 @@ from nearhop.v1 import (
 
 _ERROR_CHARACTERS = 2000
 _PLACEMENTS_MAX = 10_000
+_REASONS_MAX = 32
 
-DIALECTS = {Dialect.WORKERS: common_pb2.DIALECT_WORKERS, Dialect.DENO: common_pb2.DIALECT_DENO}
+DIALECTS = {
+    Dialect.WORKERS: common_pb2.DIALECT_WORKERS,
+    Dialect.DENO: common_pb2.DIALECT_DENO,
+    Dialect.VERCEL: common_pb2.DIALECT_VERCEL,
+    Dialect.STATIC: common_pb2.DIALECT_STATIC,
+}
+_BUNDLE_KIND_OF: dict[int, BundleKind] = {
+    common_pb2.BUNDLE_KIND_UNSPECIFIED: BundleKind.MODULE,
+    common_pb2.BUNDLE_KIND_MODULE: BundleKind.MODULE,
+    common_pb2.BUNDLE_KIND_ASSETS: BundleKind.ASSETS,
+}
 _PHASES = {
     Phase.PROGRESSING: deployments_pb2.Deployment.PHASE_PROGRESSING,
     Phase.COMPLETE: deployments_pb2.Deployment.PHASE_COMPLETE,
@@ -78,6 +91,10 @@ def dialect(number: int) -> Dialect | None:
     return _DIALECT_OF.get(number)
 
 
+def bundle_kind(number: int) -> BundleKind | None:
+    return _BUNDLE_KIND_OF.get(number)
+
+
 def location(record: Location) -> common_pb2.Location:
     return common_pb2.Location(latitude=record.latitude, longitude=record.longitude)
 
@@ -87,7 +104,15 @@ def ingress(record: Ingress) -> common_pb2.Ingress:
 
 
 def limits(record: Limits) -> common_pb2.Limits:
-    return common_pb2.Limits(cpu_ms=record.cpu_ms, memory_mib=record.memory_mib, wall_ms=record.wall_ms)
+    return common_pb2.Limits(
+        cpu_ms=record.cpu_ms,
+        memory_mib=record.memory_mib,
+        wall_ms=record.wall_ms,
+        subrequests=record.subrequests,
+        request_body_bytes=record.request_body_bytes,
+        concurrency=record.concurrency,
+        instances=record.instances,
+    )
 
 
 def shares(records: Iterable[Share]) -> list[common_pb2.Share]:
@@ -104,6 +129,10 @@ def function(record: Function, deployment: Deployment | None, revision: int = 0)
         active_version=active.version if active else 0,
         created_at=timestamp(record.created_at),
         revision=revision,
+        routes=manifest_codec.routes(record.routes),
+        rate_limit=manifest_codec.rate_limit(record.rate_limit),
+        routing=manifest_codec.routing(record.routing),
+        cache_epoch=record.cache_epoch,
     )
 
 
@@ -118,6 +147,7 @@ def version(record: Version) -> versions_pb2.Version:
         author=record.author,
         message=record.message,
         created_at=timestamp(record.created_at),
+        manifest=manifest_codec.manifest(record.manifest),
     )
 
 
@@ -167,6 +197,8 @@ def report(record: NodeReport) -> node_control_pb2.NodeReport:
                 state=_STATES[status.state],
                 active_version=status.active_version,
                 error=status.error,
+                overruns=status.overruns,
+                breaker_open=status.breaker_open,
             )
             for status in record.placements
         ],
@@ -219,6 +251,8 @@ def _read_placement(message: node_control_pb2.PlacementStatus) -> PlacementStatu
         state=_STATE_OF.get(message.state, PlacementState.PENDING),
         active_version=message.active_version,
         error=message.error[:_ERROR_CHARACTERS],
+        overruns={reason[:64]: message.overruns[reason] for reason in sorted(message.overruns)[:_REASONS_MAX]},
+        breaker_open=message.breaker_open,
     )
 
 
@@ -233,6 +267,10 @@ def _read_sandbox(message: node_control_pb2.SandboxStatus) -> SandboxStatus:
         terminations=message.terminations,
         last_termination=message.last_termination[:64],
     )
+
+
+def verdict(record: Verdict) -> "nodes_pb2.Witness.Verdict":
+    return _VERDICTS[record]
 
 
 def witness(record: Witness) -> nodes_pb2.Witness:

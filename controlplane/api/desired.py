@@ -3,11 +3,11 @@
 A node leaves neither because its lease is gone: only an operator, or the data path as routers see it, takes a node out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from controlplane.api import codec
-from controlplane.model import Deployment, FleetView, Function, RoutedFunction, RoutedNode, Share
+from controlplane.api import codec, manifest_codec
+from controlplane.model import Deployment, FleetView, Function, RoutedFunction, RoutedNode, RoutingPolicy, Share
 from controlplane.placement import place
 from controlplane.store.view import View
 from nearhop.v1 import node_control_pb2, router_control_pb2
@@ -33,14 +33,20 @@ class Desired:
         )
 
 
-def derive(view: View, zone: str, before: Desired | None) -> Desired:
+Secrets = Mapping[str, Sequence[node_control_pb2.Secret]]  # by function, opened
+_NO_SECRETS: Secrets = {}
+
+
+def derive(view: View, zone: str, before: Desired | None, secrets: Secrets = _NO_SECRETS) -> Desired:
     """Derive what follows from *view*; the fleet keeps the epoch it had *before* when nothing in it has changed."""
     served = _served(view)
     nodes = tuple(
         RoutedNode(node.id, node.region, node.location, node.ingress, node.draining)
         for node in sorted((stored.record for stored in view.nodes.values()), key=lambda node: node.id)
     )
-    functions = tuple(RoutedFunction(function.name, function.hostnames, ids) for function, _, ids in served)
+    functions = tuple(
+        RoutedFunction(function.name, _answered(function), ids, function.routing) for function, _, ids in served
+    )
     fleet = FleetView(view.revision, zone, nodes, functions)
     if before is not None and (before.fleet.nodes, before.fleet.functions) == (nodes, functions):
         fleet = before.fleet
@@ -49,7 +55,8 @@ def derive(view: View, zone: str, before: Desired | None) -> Desired:
         fleet=fleet,
         routing=before.routing if before is not None and fleet is before.fleet else _routing(fleet),
         placements=tuple(
-            (frozenset(ids), _placement(view, function, deployment)) for function, deployment, ids in served
+            (frozenset(ids), _placement(view, function, deployment, secrets.get(function.name, ())))
+            for function, deployment, ids in served
         ),
         draining={name: stored.record.draining for name, stored in view.nodes.items()},
     )
@@ -62,6 +69,7 @@ def same_inputs(view: View, other: View) -> bool:
         and view.versions is other.versions
         and view.deployments is other.deployments
         and view.nodes is other.nodes
+        and view.secrets is other.secrets
     )
 
 
@@ -75,7 +83,14 @@ def _served(view: View) -> list[tuple[Function, Deployment, tuple[str, ...]]]:
     return served
 
 
-def _placement(view: View, function: Function, deployment: Deployment) -> node_control_pb2.Placement:
+def _answered(function: Function) -> tuple[str, ...]:
+    # Routers answer names; which path of one a function has is the nodes' business.
+    return tuple(dict.fromkeys((*function.hostnames, *(route.hostname for route in function.routes))))
+
+
+def _placement(
+    view: View, function: Function, deployment: Deployment, secrets: Sequence[node_control_pb2.Secret]
+) -> node_control_pb2.Placement:
     return node_control_pb2.Placement(
         function=function.name,
         generation=deployment.in_force_generation(),
@@ -84,6 +99,10 @@ def _placement(view: View, function: Function, deployment: Deployment) -> node_c
         versions=[
             placed for share in deployment.in_force() if (placed := _version(view, function.name, share)) is not None
         ],
+        routes=manifest_codec.routes(function.routes),
+        rate_limit=manifest_codec.rate_limit(function.rate_limit),
+        cache_epoch=function.cache_epoch,
+        secrets=secrets,
     )
 
 
@@ -97,6 +116,8 @@ def _version(view: View, function: str, share: Share) -> node_control_pb2.Placed
         size_bytes=stored.record.size_bytes,
         dialect=codec.DIALECTS[stored.record.dialect],
         percent=share.percent,
+        manifest=manifest_codec.manifest(stored.record.manifest),
+        created_at=stored.record.created_at,
     )
 
 
@@ -115,7 +136,12 @@ def _routing(fleet: FleetView) -> router_control_pb2.RoutingView:
             for node in fleet.nodes
         ],
         functions=[
-            router_control_pb2.RoutedFunction(name=function.name, hostnames=function.hostnames, nodes=function.nodes)
+            router_control_pb2.RoutedFunction(
+                name=function.name,
+                hostnames=function.hostnames,
+                nodes=function.nodes,
+                policy=manifest_codec.routing(function.policy) if function.policy != RoutingPolicy() else None,
+            )
             for function in fleet.functions
         ],
     )

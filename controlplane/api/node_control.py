@@ -8,7 +8,9 @@ from typing import Any
 
 from controlplane.api import codec, validate
 from controlplane.api.errors import Precondition, Unavailable
+from controlplane.api.logs import Logs
 from controlplane.api.publisher import Publisher
+from controlplane.api.scheduled import Outbox, Scheduled
 from controlplane.api.sessions import HealthRecord, Session, Sessions
 from controlplane.api.streams import receive
 from controlplane.model import Event, EventKind, Node, NodeReport
@@ -51,6 +53,8 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
         bundles: BundleStore,
         sessions: Sessions,
         *,
+        logs: Logs,
+        scheduled: Scheduled,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -58,6 +62,8 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
         self._publisher = publisher
         self._bundles = bundles
         self._sessions = sessions
+        self._logs = logs
+        self._scheduled = scheduled
         self._clock = clock
         self._loading = asyncio.Semaphore(_BUNDLES_AT_ONCE)
 
@@ -99,21 +105,27 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
         wanted: asyncio.Queue[str] = asyncio.Queue(_BUNDLES_PENDING)
         beat = self._sessions.beat
         await send(_welcome(session, beat.heartbeat_interval_s, beat.lease_ttl_s))
-        async with asyncio.TaskGroup() as group:
-            others = [
-                tasks.spawn(group, work, name=f"session {session.node}: {name}")
-                for name, work in (
-                    ("end", session.ended()),
-                    ("health", health.run()),
-                    ("snapshots", self._push(session.node, known, send)),
-                    ("bundles", self._send_bundles(wanted, send)),
-                )
-            ]
-            await self._listen(context, session, wanted, send)
-            for task in others:
-                task.cancel()
+        with self._scheduled.outbox(session) as box:
+            async with asyncio.TaskGroup() as group:
+                others = [
+                    tasks.spawn(group, work, name=f"session {session.node}: {name}")
+                    for name, work in (
+                        ("end", session.ended()),
+                        ("health", health.run()),
+                        ("snapshots", self._push(session.node, known, send)),
+                        ("bundles", self._send_bundles(wanted, send)),
+                        ("log interest", self._send_log_interest(send)),
+                        ("scheduled calls", self._send_scheduled(box, send)),
+                        ("scheduled results", self._scheduled.settle(box)),
+                    )
+                ]
+                await self._listen(context, session, wanted, box, send)
+                for task in others:
+                    task.cancel()
 
-    async def _listen(self, context: Any, session: Session, wanted: asyncio.Queue[str], send: Send) -> None:
+    async def _listen(
+        self, context: Any, session: Session, wanted: asyncio.Queue[str], box: Outbox, send: Send
+    ) -> None:
         while (message := await receive(context)) is not None:
             match message.WhichOneof("message"):
                 case "report":
@@ -127,6 +139,10 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
                         wanted.put_nowait(message.bundle_request.digest)
                     except asyncio.QueueFull:
                         await send(_refusal(message.bundle_request.digest, "too many bundles were asked for at once"))
+                case "log":
+                    self._logs.heard(session.node, message.log)
+                case "scheduled_result":
+                    box.hear(message.scheduled_result)
                 case "hello":
                     raise InvalidInput([Violation("hello", "was said already")])
                 case _:
@@ -145,6 +161,18 @@ class NodeControl(node_control_pb2_grpc.NodeControlServicer):
             if snapshot.revision > sent.revision and not _same_content(snapshot, sent):
                 await send(node_control_pb2.NodeInstruction(snapshot=snapshot))
                 sent = snapshot
+
+    async def _send_log_interest(self, send: Send) -> None:
+        told: frozenset[str] = frozenset()
+        while True:
+            told = await self._logs.other(told)
+            interest = node_control_pb2.LogInterest(functions=sorted(told))
+            await send(node_control_pb2.NodeInstruction(log_interest=interest))
+
+    async def _send_scheduled(self, box: Outbox, send: Send) -> None:
+        while True:
+            event = await self._scheduled.claim(box)
+            await send(node_control_pb2.NodeInstruction(scheduled=event))
 
     async def _send_bundles(self, wanted: asyncio.Queue[str], send: Send) -> None:
         while True:

@@ -3,6 +3,7 @@
 import asyncio
 
 from controlplane.api.desired import Desired, derive, same_inputs
+from controlplane.api.secrets import Safe
 from controlplane.store.cache import Cache
 from controlplane.store.view import View
 
@@ -12,8 +13,10 @@ COALESCE_S = 0.01  # writes that come in a burst make one snapshot
 class Publisher:
     """Holds the newest Desired. A slow stream misses the ones in between and never holds anything up."""
 
-    def __init__(self, cache: Cache, zone: str) -> None:
+    def __init__(self, cache: Cache, zone: str, safe: Safe | None = None) -> None:
+        """*safe* opens the functions' secrets."""
         self._cache = cache
+        self._safe = safe or Safe()
         self._zone = zone
         self._desired: Desired | None = None
         self._view: View | None = None
@@ -41,7 +44,7 @@ class Publisher:
 
     def _derive(self, view: View) -> Desired:
         if self._desired is None or self._view is None or not same_inputs(view, self._view):
-            self._desired = derive(view, self._zone, self._desired)
+            self._desired = derive(view, self._zone, self._desired, self._safe.opened(view))
             self._view = view
             tick, self._tick = self._tick, asyncio.Event()
             tick.set()

@@ -1,5 +1,6 @@
 """What a call's arguments must be. Each check collects; raise_if_any() refuses with all violations at once."""
 
+import dataclasses
 import ipaddress
 import math
 from collections.abc import Iterable
@@ -10,9 +11,15 @@ from nearhop.errors import InvalidInput, Violation
 from nearhop.v1 import common_pb2
 
 _ADDRESSES_MAX = 8
-_CPU_MS_MAX = 10_000
 _MEMORY_MIB = (16, 2048)
-_WALL_MS_MAX = 300_000
+_LIMITS_MAX = {
+    "cpu_ms": 10_000,
+    "wall_ms": 300_000,
+    "subrequests": 10_000,
+    "request_body_bytes": 512 << 20,
+    "concurrency": 10_000,
+    "instances": 64,
+}
 
 
 class Check:
@@ -36,18 +43,20 @@ class Check:
             raise InvalidInput(self._violations)
 
 
-def limits(check: Check, message: common_pb2.Limits) -> Limits:
-    """Return the limits in *message*, the platform's defaults where it says zero."""
-    default = Limits()
+def limits(check: Check, message: common_pb2.Limits, before: Limits | None = None) -> Limits:
+    """Return the limits in *message*; where it says zero those *before*, which are the platform's defaults for a new function."""
+    before = before or Limits()
     low, high = _MEMORY_MIB
-    if message.cpu_ms > _CPU_MS_MAX:
-        check.add("limits.cpu_ms", [f"is {message.cpu_ms}; at most {_CPU_MS_MAX} is allowed"])
     if message.memory_mib and not low <= message.memory_mib <= high:
         check.add("limits.memory_mib", [f"is {message.memory_mib}; {low} to {high} is allowed"])
-    if message.wall_ms > _WALL_MS_MAX:
-        check.add("limits.wall_ms", [f"is {message.wall_ms}; at most {_WALL_MS_MAX} is allowed"])
+    for field, maximum in _LIMITS_MAX.items():
+        if (value := getattr(message, field)) > maximum:
+            check.add(f"limits.{field}", [f"is {value}; at most {maximum} is allowed"])
     return Limits(
-        message.cpu_ms or default.cpu_ms, message.memory_mib or default.memory_mib, message.wall_ms or default.wall_ms
+        **{
+            field.name: getattr(message, field.name) or getattr(before, field.name)
+            for field in dataclasses.fields(Limits)
+        }
     )
 
 

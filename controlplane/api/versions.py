@@ -4,22 +4,22 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from controlplane.api import codec, validate
+from controlplane.api import codec, validate, validate_manifest
 from controlplane.api.errors import NotFound, Precondition, no_function
 from controlplane.api.mutations import Mutations, Proposal
-from controlplane.model import Bundle, Version
+from controlplane.model import Bundle, BundleKind, Dialect, Manifest, Version
 from controlplane.store import codec as records
 from controlplane.store import keys
 from controlplane.store.bundles import BUNDLE_BYTES, CHUNK_BYTES, BundleStore
 from controlplane.store.cache import Cache
-from controlplane.store.client import Put, Unchanged
+from controlplane.store.client import Item, Put, Unchanged
 from controlplane.store.keys import Key, Kind
 from nearhop import names
 from nearhop.errors import InvalidInput, Violation
-from nearhop.v1 import versions_pb2, versions_pb2_grpc
+from nearhop.v1 import common_pb2, versions_pb2, versions_pb2_grpc
 
 Inspect = Callable[[bytes], Awaitable[list[str]]]
 
@@ -29,13 +29,21 @@ _LABEL_CHARACTERS = 256
 
 
 class Versions(versions_pb2_grpc.VersionsServicer):
-    """*inspect* says why a module is not self-contained."""
+    """*inspect* says why a module is not self-contained, *inspect_assets* why the bytes are no pack of static files."""
 
-    def __init__(self, mutations: Mutations, cache: Cache, bundles: BundleStore, inspect: Inspect) -> None:
+    def __init__(
+        self,
+        mutations: Mutations,
+        cache: Cache,
+        bundles: BundleStore,
+        inspect: Inspect,
+        inspect_assets: Inspect,
+    ) -> None:
         self._mutations = mutations
         self._cache = cache
         self._bundles = bundles
         self._inspect = inspect
+        self._inspect_assets = inspect_assets
         self._uploads = asyncio.Semaphore(_UPLOADS)
 
     async def StatBundle(
@@ -53,23 +61,30 @@ class Versions(versions_pb2_grpc.VersionsServicer):
         async with self._uploads:
             header = await _header(request_iterator)
             data = await _body(request_iterator, header)
-            if reasons := await self._inspect(data):
+            kind = codec.bundle_kind(header.kind) or BundleKind.MODULE
+            inspect = self._inspect_assets if kind is BundleKind.ASSETS else self._inspect
+            if reasons := await inspect(data):
                 raise InvalidInput([Violation("bundle", reason) for reason in reasons])
-            await self._bundles.put(header.digest, data)
+            await self._bundles.put(header.digest, data, kind)
         return versions_pb2.UploadBundleResponse(digest=header.digest, size_bytes=len(data))
 
     async def CreateVersion(self, request: versions_pb2.CreateVersionRequest, _context: Any) -> versions_pb2.Version:
         check = validate.Check()
         check.request_id(request.request_id)
         check.add("function", names.function_name_reasons(request.function))
-        check.add("digest", names.digest_reasons(request.digest))
+        dialect = codec.dialect(request.dialect)
+        manifest = validate_manifest.manifest(check, request.manifest, dialect)
+        digest = _digest(check, request, dialect, manifest)
         check.length("entrypoint", request.entrypoint, _LABEL_CHARACTERS)
         check.length("author", request.author, _LABEL_CHARACTERS)
         check.length("message", request.message, _MESSAGE_CHARACTERS)
-        if codec.dialect(request.dialect) is None:
-            check.add("dialect", ["must be DIALECT_WORKERS or DIALECT_DENO"])
+        if dialect is None:
+            known = ", ".join(common_pb2.Dialect.Name(number) for number in codec.DIALECTS.values())
+            check.add("dialect", [f"must be one of {known}"])
         check.raise_if_any()
-        return await self._mutations.run(request, lambda: self._propose(request), versions_pb2.Version)
+        assert dialect is not None  # noqa: S101  # just checked
+        wanted = _Wanted(request, dialect, digest, manifest)
+        return await self._mutations.run(request, lambda: self._propose(wanted), versions_pb2.Version)
 
     async def GetVersion(self, request: versions_pb2.GetVersionRequest, _context: Any) -> versions_pb2.Version:
         view = self._cache.current()
@@ -90,45 +105,61 @@ class Versions(versions_pb2_grpc.VersionsServicer):
         found.sort(key=lambda version: version.number, reverse=True)
         return versions_pb2.ListVersionsResponse(versions=map(codec.version, found))
 
-    async def _propose(self, request: versions_pb2.CreateVersionRequest) -> Proposal[versions_pb2.Version]:
-        store, now = self._mutations.store, time.time()
+    async def _propose(self, wanted: "_Wanted") -> Proposal[versions_pb2.Version]:
+        request, store, now = wanted.request, self._mutations.store, time.time()
         function = await store.get(str(Key(Kind.FUNCTIONS, request.function)))
         if function is None:
             raise no_function(request.function)
-        manifest = await store.get(str(Key(Kind.MANIFESTS, request.digest)))
-        if manifest is None:
-            raise Precondition(
-                "BUNDLE_NOT_STORED",
-                "the bundle is not stored; upload it with UploadBundle first",
-                digest=request.digest,
-            )
-        bundle = records.decode(Bundle, manifest.value)
+        assets = wanted.manifest.assets
+        static = wanted.dialect is Dialect.STATIC
+        kinds = {wanted.digest: BundleKind.ASSETS if static else BundleKind.MODULE}
+        if assets is not None:
+            kinds[assets.digest] = BundleKind.ASSETS
+        stored = {digest: await self._stored(digest, kind) for digest, kind in kinds.items()}
+        if assets is not None:
+            assets = replace(assets, size_bytes=stored[assets.digest][1].size_bytes)
         number = await self._next_number(request.function)
-        dialect = codec.dialect(request.dialect)
-        assert dialect is not None  # noqa: S101  # CreateVersion has checked it
         version = Version(
             function=request.function,
             number=number,
-            digest=request.digest,
-            size_bytes=bundle.size_bytes,
-            dialect=dialect,
+            digest=wanted.digest,
+            size_bytes=stored[wanted.digest][1].size_bytes,
+            dialect=wanted.dialect,
             entrypoint=request.entrypoint,
             author=request.author,
             message=request.message,
             created_at=now,
             request_id=request.request_id,
+            manifest=replace(wanted.manifest, assets=assets),
         )
         path = str(Key(Kind.VERSIONS, request.function, number))
+        # The bundles' records are written again: a collection that was decided before now fails.
+        touched = [Put(item.key, records.encode(replace(bundle, touched_at=now))) for item, bundle in stored.values()]
         return Proposal(
             [
                 Unchanged(function.key, function.revision),
-                Unchanged(manifest.key, manifest.revision),
+                *(Unchanged(item.key, item.revision) for item, _ in stored.values()),
                 Unchanged(path, 0),
             ],
-            # The manifest is written again: a collection that was decided before now fails.
-            [Put(path, records.encode(version)), Put(manifest.key, records.encode(replace(bundle, touched_at=now)))],
+            [Put(path, records.encode(version)), *touched],
             codec.version(version),
         )
+
+    async def _stored(self, digest: str, kind: BundleKind) -> tuple[Item, Bundle]:
+        item = await self._mutations.store.get(str(Key(Kind.MANIFESTS, digest)))
+        if item is None:
+            what = "the bundle is" if kind is BundleKind.MODULE else "the pack of assets is"
+            raise Precondition(
+                "BUNDLE_NOT_STORED", f"{what} not stored; upload it with UploadBundle first", digest=digest
+            )
+        bundle = records.decode(Bundle, item.value)
+        if bundle.kind is not kind:
+            raise Precondition(
+                "BUNDLE_OF_ANOTHER_KIND",
+                f"the bundle {digest[:12]} was uploaded as {bundle.kind.value}, and is wanted as {kind.value}",
+                digest=digest,
+            )
+        return item, bundle
 
     async def _next_number(self, function: str) -> int:
         listing = await self._mutations.store.list(keys.versions_of(function), keys_only=True)
@@ -142,12 +173,35 @@ def no_version(function: str, number: int) -> NotFound:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A CreateVersionRequest that was judged; *digest* is that of the module, or of the assets of a version without one."""
+
+    request: versions_pb2.CreateVersionRequest
+    dialect: Dialect
+    digest: str
+    manifest: Manifest
+
+
+def _digest(
+    check: validate.Check, request: versions_pb2.CreateVersionRequest, dialect: Dialect | None, manifest: Manifest
+) -> str:
+    if dialect is not Dialect.STATIC or manifest.assets is None:
+        check.add("digest", names.digest_reasons(request.digest))
+        return request.digest
+    if request.digest not in {"", manifest.assets.digest}:
+        check.add("digest", ["must be that of the assets, or empty: a version of DIALECT_STATIC has no module"])
+    return manifest.assets.digest
+
+
 async def _header(messages: AsyncIterator[versions_pb2.UploadBundleRequest]) -> versions_pb2.UploadBundleRequest.Header:
     check = validate.Check()
     first = await anext(messages, None)
     if first is None or not first.HasField("header"):
         raise InvalidInput([Violation("header", "must be the first message")])
     check.add("header.digest", names.digest_reasons(first.header.digest))
+    if codec.bundle_kind(first.header.kind) is None:
+        check.add("header.kind", [f"{first.header.kind} is not known"])
     if not 0 < first.header.size_bytes <= BUNDLE_BYTES:
         check.add("header.size_bytes", [f"is {first.header.size_bytes}; 1 to {BUNDLE_BYTES} is allowed"])
     check.raise_if_any()

@@ -10,6 +10,7 @@ from controlplane.cli.commands import (
     deploy,
     down,
     functions,
+    geoip,
     identities,
     nodes,
     roles,
@@ -48,6 +49,7 @@ app.add_typer(functions.app, name="functions")
 app.add_typer(versions.app, name="versions")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(route.app, name="route")
+app.add_typer(geoip.app, name="geoip")
 app.add_typer(token.app, name="token")
 app.add_typer(identities.app, name="identity")
 for role in (roles.controlplane, roles.router, roles.dashboard):

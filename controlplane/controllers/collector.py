@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from controlplane.controllers.controller import Controller
+from controlplane.model import Version
 from controlplane.store.bundles import BundleStore
 from controlplane.store.cache import Cache
 from controlplane.store.errors import Conflict, Deposed, StoreError
@@ -45,7 +46,7 @@ class Collector(Controller):
 
     async def reconcile(self, key: str, view: View) -> float | None:
         stored = view.manifests.get(key)
-        if stored is None or any(version.record.digest == key for version in view.versions.values()):
+        if stored is None or any(_refers(version.record, key) for version in view.versions.values()):
             return None
         left = stored.record.touched_at + self._grace_s - self._clock()
         if left > 0:
@@ -82,3 +83,8 @@ class Collector(Controller):
             except Conflict:
                 continue  # its upload was completed in the meantime
             _log.info("the parts of an unfinished upload were deleted", digest=digest)
+
+
+def _refers(version: Version, digest: str) -> bool:
+    assets = version.manifest.assets
+    return version.digest == digest or (assets is not None and assets.digest == digest)

@@ -8,7 +8,8 @@ Times are float seconds since the epoch. Percentages of one deployment sum to 10
 from controlplane.model.deployment import Deployment, EndedDeployment, NodeProgress, Phase, Progress, Share
 from controlplane.model.event import Event, EventKind, Presence
 from controlplane.model.fleet import FleetView, RoutedFunction, RoutedNode
-from controlplane.model.function import Bundle, Dialect, Function, Limits, Version
+from controlplane.model.function import Bundle, BundleKind, Dialect, Function, Limits, Secret, Version
+from controlplane.model.manifest import Assets, EdgeRoute, HtmlHandling, Manifest, NotFoundHandling, RateLimiter
 from controlplane.model.node import (
     Ingress,
     Location,
@@ -20,30 +21,47 @@ from controlplane.model.node import (
     Verdict,
     Witness,
 )
+from controlplane.model.policy import PathRoute, RateLimit, RoutingKind, RoutingPolicy
+from controlplane.model.schedule import CronMarks, Due, ScheduledCall
 
 __all__ = [
+    "Assets",
     "Bundle",
+    "BundleKind",
+    "CronMarks",
     "Deployment",
     "Dialect",
+    "Due",
+    "EdgeRoute",
     "EndedDeployment",
     "Event",
     "EventKind",
     "FleetView",
     "Function",
+    "HtmlHandling",
     "Ingress",
     "Limits",
     "Location",
+    "Manifest",
     "Node",
     "NodeProgress",
     "NodeReport",
+    "NotFoundHandling",
+    "PathRoute",
     "Phase",
     "PlacementState",
     "PlacementStatus",
     "Presence",
     "Progress",
+    "RateLimit",
+    "RateLimiter",
     "RoutedFunction",
     "RoutedNode",
+    "RoutingKind",
+    "RoutingPolicy",
     "SandboxStatus",
+    "ScheduledCall",
+    "Secret",
     "Share",
     "Verdict",
     "Version",

@@ -1,6 +1,7 @@
 """Nodes: what an operator says of them, what they report, and what routers see of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -43,13 +44,18 @@ class PlacementState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlacementStatus:
-    """One function on one node: *state* speaks about *generation*, *active_version* is what serves (0: nothing)."""
+    """One function on one node: *state* speaks about *generation*, *active_version* is what serves (0: nothing).
+
+    *overruns* are counted by reason code since the agent started.
+    """
 
     function: str
     generation: int
     state: PlacementState
     active_version: int = 0
     error: str = ""
+    overruns: Mapping[str, int] = field(default_factory=dict, hash=False)
+    breaker_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

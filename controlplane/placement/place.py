@@ -1,10 +1,10 @@
-"""Every function on every node, draining ones included: they serve the requests that still reach them."""
+"""Every function on every node that its policy allows, draining ones included: they serve the requests that still reach them."""
 
 from collections.abc import Iterable
 
 from controlplane.model import Function, Node
 
 
-def place(function: Function, nodes: Iterable[Node]) -> tuple[str, ...]:  # noqa: ARG001  # a policy will stand in the function
+def place(function: Function, nodes: Iterable[Node]) -> tuple[str, ...]:
     """Return the ids of the nodes that *function* belongs on, ordered."""
-    return tuple(sorted(node.id for node in nodes))
+    return tuple(sorted(node.id for node in nodes if function.routing.allows(node.region)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from controlplane.router.redirects import RedirectConfig, location_reasons
 from controlplane.router.svcb import HttpsOffer
 from controlplane.router.tcp import TcpLimits
 from nearhop import config, names
@@ -44,7 +45,7 @@ class ProbeConfig:
     interval_s: float = 0.5
     timeout_s: float = 0.5
     failures_down: int = 2
-    successes_up: int = 2
+    successes_up: int = 8  # four seconds: a node that is up for three at a time stays out
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class RouterConfig:
     zone: str
     state_dir: Path
     geoip_database: str = ""
+    geoip_asn_database: str = ""
+    places_file: str = ""  # the operator's word on where clients are, see steering.overrides; like the databases it is read anew when it changes
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     probe: ProbeConfig = field(default_factory=ProbeConfig)
@@ -98,6 +101,7 @@ class RouterConfig:
     tcp: TcpLimits = field(default_factory=TcpLimits)
     https: HttpsOffer = field(default_factory=HttpsOffer)
     doh: DohConfig | None = None
+    redirect: RedirectConfig = field(default_factory=RedirectConfig)
     identity_dir: Path | None = None  # the certificate and its key; None is <state_dir>/identity
     join: JoinConfig | None = None  # how to get a certificate
     insecure: bool = False  # for tests of one part: no TLS, to control planes on loopback only
@@ -139,6 +143,12 @@ def check(loaded: RouterConfig) -> list[Violation]:
     if len(set(loaded.zones())) < len(loaded.zones()):
         found.append(Violation("more_zones", "names a zone twice"))
     found += _dns_violations(loaded)
+    found += [Violation("redirect.location", reason) for reason in location_reasons(loaded.redirect.location)]
+    found += [
+        Violation("redirect.trusted_proxies", f'"{text}" is no network')
+        for text in loaded.redirect.trusted_proxies
+        if not _is_network(text)
+    ]
     if loaded.insecure:
         found += [
             Violation("insecure", f"is for loopback only, and {text} is not")
@@ -185,6 +195,14 @@ def _dns_violations(loaded: RouterConfig) -> list[Violation]:
          "needs both certificate and key, or neither"),
     ]  # fmt: skip
     return [Violation(field_name, reason) for field_name, holds, reason in rules if not holds]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _endpoint_reasons(text: str, literal: bool) -> list[str]:

@@ -11,11 +11,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from controlplane.router.metrics import Metric, render
 from controlplane.steering import ClientLocation, Decision
 
-ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME")
+ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME", "/v1/route?function=NAME")
 
 
 class Source(Protocol):
@@ -64,7 +65,15 @@ def explanation(function: str | None, client: ClientLocation, decision: Decision
     """Put a decision into the words of the contract's ExplainResponse."""
     return {
         "function": function,
-        "client": asdict(client),
+        "client": {
+            "ip": client.ip,
+            "network": client.network,
+            "source": client.source,
+            "location": asdict(client.location) if client.location else None,
+            "country": client.country,
+            "city": client.city,
+            "asn": client.asn,
+        },
         "candidates": [asdict(candidate) for candidate in decision.candidates],
         "answers": [address for node in decision.chosen for address in (*node.ingress.ipv4, *node.ingress.ipv6)],
         "ttl_s": decision.ttl_s,
@@ -76,7 +85,7 @@ def explanation(function: str | None, client: ClientLocation, decision: Decision
 class HttpServer(uvicorn.Server):
     """Uvicorn on a socket that is bound already, leaving signals to the process that embeds it."""
 
-    def __init__(self, app: Starlette, sock: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
         super().__init__(
             uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1,

@@ -113,11 +113,11 @@ class Responder:
 
     def publish(self, index: FleetIndex, verdicts: Mapping[str, Verdict]) -> None:
         """Answer from *index* and *verdicts* from now on."""
-        if self._index is not index:
+        before, self._index = self._index, index
+        if before is None or before.view is not index.view:  # else only the load of its nodes is another
             nodes = {"", *(node.id for node in index.view.nodes)}
             functions = {"", *(function.name for function in index.view.functions)}
             self.given.keep(lambda key: key.node in nodes and key.function in functions)
-            self._index = index
             self._gather()
         self._verdicts = verdicts
         self._forget()

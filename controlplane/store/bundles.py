@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from controlplane.model import Bundle
+from controlplane.model import Bundle, BundleKind
 from controlplane.store import codec, keys
 from controlplane.store.client import Delete, Present, Put, Store, Unchanged
 from controlplane.store.errors import CodecError, Conflict, QuotaExceeded
@@ -26,7 +26,7 @@ _MEMORY_BYTES = 64 << 20
 class BundleStore(Protocol):
     """Content-addressed storage of bundles."""
 
-    async def put(self, digest: str, data: bytes) -> None:
+    async def put(self, digest: str, data: bytes, kind: BundleKind = BundleKind.MODULE) -> None:
         """Store *data*, whose SHA-256 is *digest*; doing it twice is doing it once. Raises QuotaExceeded."""
 
     async def get(self, digest: str) -> bytes | None:
@@ -55,7 +55,7 @@ class EtcdBundles:
         self._memory = Recent(_MEMORY_BYTES)
         self._writing = asyncio.Lock()  # one writer at a time, or two together could pass the quota
 
-    async def put(self, digest: str, data: bytes) -> None:
+    async def put(self, digest: str, data: bytes, kind: BundleKind = BundleKind.MODULE) -> None:
         async with self._writing:
             if await self.touch(digest) is not None:
                 return
@@ -64,7 +64,7 @@ class EtcdBundles:
             for number, offset in enumerate(range(0, len(data), CHUNK_BYTES)):
                 paths.append(keys.chunk(digest, number))
                 await self._store.commit([], [Put(paths[-1], data[offset : offset + CHUNK_BYTES])])
-            manifest = Bundle(digest, len(data), len(paths), self._clock())
+            manifest = Bundle(digest, len(data), len(paths), self._clock(), kind)
             compares: list[Unchanged | Present] = [Unchanged(_manifest(digest), 0), *map(Present, paths)]
             try:
                 await self._store.commit(compares, [Put(_manifest(digest), codec.encode(manifest))])

@@ -9,12 +9,28 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from controlplane.model import Bundle, Deployment, Event, Function, Node, NodeReport, Presence, Version
+from controlplane.model import (
+    Bundle,
+    CronMarks,
+    Deployment,
+    Event,
+    Function,
+    Node,
+    NodeReport,
+    Presence,
+    ScheduledCall,
+    Secret,
+    Version,
+)
 from controlplane.store.errors import CodecError
 from controlplane.store.keys import Kind
 
-Record = Function | Version | Bundle | Deployment | Node | NodeReport | Event | Presence
-R = TypeVar("R", Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence)
+Record = (
+    Function | Version | Bundle | Deployment | Node | NodeReport | Event | Presence | Secret | CronMarks | ScheduledCall
+)
+R = TypeVar(
+    "R", Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence, Secret, CronMarks, ScheduledCall
+)
 
 TYPES: dict[Kind, type[Record]] = {
     Kind.FUNCTIONS: Function,
@@ -25,6 +41,9 @@ TYPES: dict[Kind, type[Record]] = {
     Kind.HEALTH: NodeReport,
     Kind.EVENTS: Event,
     Kind.PRESENCE: Presence,
+    Kind.SECRETS: Secret,
+    Kind.CRONS: CronMarks,
+    Kind.CALLS: ScheduledCall,
 }
 _SCHEMAS: dict[type[Record], str] = {
     Function: "function/1",
@@ -35,6 +54,9 @@ _SCHEMAS: dict[type[Record], str] = {
     NodeReport: "report/1",
     Event: "event/1",
     Presence: "presence/1",
+    Secret: "secret/1",
+    CronMarks: "crons/1",
+    ScheduledCall: "call/1",
 }
 
 

@@ -5,6 +5,10 @@
     /nearhop/manifests/<sha256>          Bundle: size and number of chunks, written after the last chunk
     /nearhop/bundles/<sha256>/<chunk>    raw bytes, <= 512 KiB each
     /nearhop/deployments/<fn>            Deployment
+    /nearhop/secrets/<fn>/<name>         Secret: its value is sealed
+    /nearhop/claims/<host>/<path>        the function that answers a path of a hostname which is its owner's; a whole hostname is its path /
+    /nearhop/crons/<fn>                  CronMarks: how far its crons have been called
+    /nearhop/calls/<id>                  ScheduledCall: one that a node is to make or makes
     /nearhop/nodes/<id>                  Node
     /nearhop/health/<id>                 NodeReport, bound to the node's lease
     /nearhop/events/<random>             Event
@@ -34,6 +38,9 @@ class Kind(StrEnum):
     VERSIONS = "versions"
     MANIFESTS = "manifests"
     DEPLOYMENTS = "deployments"
+    SECRETS = "secrets"
+    CRONS = "crons"
+    CALLS = "calls"
     NODES = "nodes"
     HEALTH = "health"
     EVENTS = "events"
@@ -42,15 +49,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """A record's key; *number* is 0 but for versions."""
+    """A record's key; *number* is 0 but for versions, *item* empty but for secrets."""
 
     kind: Kind
     name: str
     number: int = 0
+    item: str = ""
 
     def __str__(self) -> str:
         base = f"{_ROOT}/{self.kind}/{_part(self.name)}"
-        return f"{base}/{self.number}" if self.kind is Kind.VERSIONS else base
+        match self.kind:
+            case Kind.VERSIONS:
+                return f"{base}/{self.number}"
+            case Kind.SECRETS:
+                return f"{base}/{_part(self.item)}"
+            case _:
+                return base
 
 
 def parse(path: str) -> Key | None:
@@ -58,6 +72,8 @@ def parse(path: str) -> Key | None:
     match path.split("/"):
         case ["", "nearhop", Kind.VERSIONS.value, name, number] if name and number.isascii() and number.isdigit():
             key = Key(Kind.VERSIONS, unquote(name), int(number))
+        case ["", "nearhop", Kind.SECRETS.value, name, item] if name and item:
+            key = Key(Kind.SECRETS, unquote(name), item=unquote(item))
         case ["", "nearhop", kind, name] if name and kind in _FLAT:
             key = Key(Kind(kind), unquote(name))
         case _:
@@ -73,6 +89,16 @@ def prefix(kind: Kind) -> str:
 def versions_of(function: str) -> str:
     """Return what the keys of all versions of *function* start with."""
     return f"{prefix(Kind.VERSIONS)}{_part(function)}/"
+
+
+def secrets_of(function: str) -> str:
+    """Return what the keys of all secrets of *function* start with."""
+    return f"{prefix(Kind.SECRETS)}{_part(function)}/"
+
+
+def claim(hostname: str, path: str) -> str:
+    """Return the key whose value names the function that answers *path* of *hostname*."""
+    return f"{_ROOT}/claims/{_part(hostname)}/{_part(path)}"
 
 
 def request(request_id: str) -> str:
@@ -110,7 +136,7 @@ def range_end(start: str) -> str:
     return f"{start[:-1]}0"
 
 
-_FLAT = frozenset(kind.value for kind in Kind if kind is not Kind.VERSIONS)
+_FLAT = frozenset(kind.value for kind in Kind if kind not in {Kind.VERSIONS, Kind.SECRETS})
 
 
 def _part(text: str) -> str:

@@ -8,7 +8,19 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from controlplane.model import Bundle, Deployment, Event, Function, Node, NodeReport, Presence, Version
+from controlplane.model import (
+    Bundle,
+    CronMarks,
+    Deployment,
+    Event,
+    Function,
+    Node,
+    NodeReport,
+    Presence,
+    ScheduledCall,
+    Secret,
+    Version,
+)
 from controlplane.store import codec, keys
 from controlplane.store.client import Change, Item
 from controlplane.store.errors import CodecError
@@ -31,7 +43,7 @@ def _none() -> Mapping[Any, Any]:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The records as of *revision*. Versions are by function and number, all else by name."""
+    """The records as of *revision*. Versions are by function and number, secrets by function and name, all else by name."""
 
     revision: int = 0
     functions: Mapping[str, Stored[Function]] = field(default_factory=_none)
@@ -42,6 +54,9 @@ class View:
     health: Mapping[str, Stored[NodeReport]] = field(default_factory=_none)
     events: Mapping[str, Stored[Event]] = field(default_factory=_none)
     presence: Mapping[str, Stored[Presence]] = field(default_factory=_none)
+    secrets: Mapping[tuple[str, str], Stored[Secret]] = field(default_factory=_none)
+    crons: Mapping[str, Stored[CronMarks]] = field(default_factory=_none)
+    calls: Mapping[str, Stored[ScheduledCall]] = field(default_factory=_none)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +127,21 @@ def _with(view: View, tables: Mapping[Kind, dict[Any, Stored[Any]]], revision: i
     return replace(view, revision=revision, **fresh)
 
 
-def _index(key: Key) -> str | tuple[str, int]:
-    return (key.name, key.number) if key.kind is Kind.VERSIONS else key.name
+def _index(key: Key) -> str | tuple[str, int] | tuple[str, str]:
+    match key.kind:
+        case Kind.VERSIONS:
+            return (key.name, key.number)
+        case Kind.SECRETS:
+            return (key.name, key.item)
+        case _:
+            return key.name
 
 
 def _key(kind: Kind, index: Any) -> Key:
-    return Key(kind, *index) if kind is Kind.VERSIONS else Key(kind, index)
+    match kind:
+        case Kind.VERSIONS:
+            return Key(kind, *index)
+        case Kind.SECRETS:
+            return Key(kind, index[0], item=index[1])
+        case _:
+            return Key(kind, index)

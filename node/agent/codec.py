@@ -5,9 +5,12 @@ A snapshot is checked again here, whoever sent it: a placement that cannot be ca
 
 from collections.abc import Iterable, Mapping
 
+from pydantic import TypeAdapter
+
 from nearhop import names
 from nearhop.v1 import common_pb2
 from nearhop.v1 import node_control_pb2 as pb
+from node.agent import manifest_codec
 from node.plan.records import Dialect, Good, Limits, Placement, Snapshot, Version
 from node.plan.status import PlacementStatus, Progress
 
@@ -15,8 +18,17 @@ BUNDLE_MAX_BYTES = 10 << 20
 _CPU_MAX_MS = 60_000
 _MEMORY_MAX_MIB = 4096
 _WALL_MAX_MS = 3_600_000
+_SUBREQUESTS_MAX = 10_000
+_REQUEST_BODY_MAX_BYTES = 512 << 20
+_CONCURRENCY_MAX = 10_000
+_INSTANCES_MAX = 64
 
-_DIALECTS = {common_pb2.DIALECT_WORKERS: Dialect.WORKERS, common_pb2.DIALECT_DENO: Dialect.DENO}
+_DIALECTS = {
+    common_pb2.DIALECT_WORKERS: Dialect.WORKERS,
+    common_pb2.DIALECT_DENO: Dialect.DENO,
+    common_pb2.DIALECT_VERCEL: Dialect.VERCEL,
+    common_pb2.DIALECT_STATIC: Dialect.STATIC,
+}
 _STATES = {
     Progress.PENDING: pb.PlacementStatus.STATE_PENDING,
     Progress.ACTIVE: pb.PlacementStatus.STATE_ACTIVE,
@@ -32,16 +44,49 @@ def snapshot(message: pb.Snapshot) -> Snapshot:
     return Snapshot(message.revision, message.zone, message.draining, tuple(placements.values()))
 
 
+class Decoder:
+    """Reads snapshots one after another. Placements that have not changed stay the same objects, and cost next to nothing."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Placement] = {}
+
+    def snapshot(self, message: pb.Snapshot) -> Snapshot:
+        """Read a snapshot, as snapshot() does."""
+        before, self._known = self._known, {}
+        placements: dict[str, Placement] = {}
+        for item in message.placements:
+            body = item.SerializeToString(deterministic=True)
+            self._known[body] = known = before.get(body) or placement(item)
+            placements.setdefault(item.function, known)
+        return Snapshot(message.revision, message.zone, message.draining, tuple(placements.values()))
+
+
 def placement(message: pb.Placement) -> Placement:
     problems = _problems(message)
     best = max(message.versions, key=lambda version: (version.percent, version.number), default=None)
     # One version at a time serves here: the one with the greatest share.
     version = None
     if best is not None and best.percent > 0 and not problems:
-        version = Version(best.number, best.digest, best.size_bytes, _DIALECTS[best.dialect])
+        version = Version(
+            best.number,
+            best.digest,
+            best.size_bytes,
+            _DIALECTS[best.dialect],
+            manifest_codec.manifest(best.manifest),
+            best.created_at,
+        )
     hostnames = tuple(dict.fromkeys(host for host in message.hostnames if not names.hostname_reasons(host)))
     return Placement(
-        message.function, message.generation, hostnames, limits(message.limits), version, "; ".join(problems)
+        message.function,
+        message.generation,
+        hostnames,
+        limits(message.limits),
+        version,
+        "; ".join(problems),
+        routes=manifest_codec.routes(list(message.routes)),
+        rate_limit=manifest_codec.rate_limit(message.rate_limit),
+        cache_epoch=message.cache_epoch,
+        secrets={secret.name: secret.value for secret in message.secrets},
     )
 
 
@@ -52,13 +97,19 @@ def limits(message: common_pb2.Limits) -> Limits:
         min(message.cpu_ms or default.cpu_ms, _CPU_MAX_MS),
         min(message.memory_mib or default.memory_mib, _MEMORY_MAX_MIB),
         min(message.wall_ms or default.wall_ms, _WALL_MAX_MS),
+        min(message.subrequests or default.subrequests, _SUBREQUESTS_MAX),
+        min(message.request_body_bytes or default.request_body_bytes, _REQUEST_BODY_MAX_BYTES),
+        min(message.concurrency or default.concurrency, _CONCURRENCY_MAX),
+        min(message.instances or default.instances, _INSTANCES_MAX),
     )
 
 
 def _problems(message: pb.Placement) -> list[str]:
     found = [f"function {reason}" for reason in names.function_name_reasons(message.function)]
     found += [f"hostname {host!r} {reason}" for host in message.hostnames for reason in names.hostname_reasons(host)]
+    found += [reason for route in message.routes for reason in manifest_codec.route_reasons(route)]
     for version in message.versions:
+        found += [f"version {version.number}: {reason}" for reason in manifest_codec.problems(version.manifest)]
         found += [f"version {version.number}: digest {reason}" for reason in names.digest_reasons(version.digest)]
         if version.dialect not in _DIALECTS:
             found.append(f"version {version.number}: dialect {version.dialect} is not known to this node")
@@ -77,41 +128,30 @@ def statuses(items: Iterable[PlacementStatus]) -> list[pb.PlacementStatus]:
             state=_STATES[item.progress],
             active_version=item.active_version,
             error=item.error,
+            overruns=item.overruns,
+            breaker_open=item.breaker_open,
         )
         for item in items
     ]
 
 
 def good_to_json(good: Mapping[str, Good]) -> dict[str, object]:
+    """Return what is spooled. A Good holds no secret: a sandbox gets those of the placement."""
     return {
-        function: {
-            "number": item.version.number,
-            "digest": item.version.digest,
-            "size_bytes": item.version.size_bytes,
-            "dialect": item.version.dialect.value,
-            "cpu_ms": item.limits.cpu_ms,
-            "memory_mib": item.limits.memory_mib,
-            "wall_ms": item.limits.wall_ms,
-        }
+        function: _VERSION.dump_python(item.version, mode="json") | _LIMITS.dump_python(item.limits, mode="json")
         for function, item in good.items()
     }
 
 
 def good_from_json(raw: Mapping[str, Mapping[str, object]]) -> dict[str, Good]:
-    """Read what good_to_json() made. Raises KeyError, TypeError or ValueError on anything else."""
+    """Read what good_to_json() made, here or in an older agent, which knew fewer keys.
 
-    def whole(item: Mapping[str, object], key: str) -> int:
-        value = item[key]
-        if not isinstance(value, int):
-            raise TypeError(f"{key} is not a whole number")
-        return value
-
+    Raises TypeError, ValueError or AttributeError on anything else.
+    """
     return {
-        function: Good(
-            Version(
-                whole(item, "number"), str(item["digest"]), whole(item, "size_bytes"), Dialect(str(item["dialect"]))
-            ),
-            Limits(whole(item, "cpu_ms"), whole(item, "memory_mib"), whole(item, "wall_ms")),
-        )
-        for function, item in raw.items()
+        function: Good(_VERSION.validate_python(item), _LIMITS.validate_python(item)) for function, item in raw.items()
     }
+
+
+_VERSION = TypeAdapter(Version)
+_LIMITS = TypeAdapter(Limits)

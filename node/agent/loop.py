@@ -7,7 +7,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import assert_never
 
@@ -23,7 +23,9 @@ from node.haproxy.process import Ingress
 from node.haproxy.runtime import IngressError
 from node.plan import diff as plan
 from node.plan.records import FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
-from node.plan.status import PlacementStatus, statuses
+from node.plan.status import PlacementStatus, Progress, statuses_some
+from node.sandbox.activator import Demand, Refused
+from node.sandbox.activator import Refusal as Turned
 from node.sandbox.pool import Pool
 
 _FETCH_WITHIN_S = 30.0
@@ -31,6 +33,8 @@ _FETCH_RETRY_S = 5.0
 _HOLD_S = 30.0  # before a version that served once but does not start now is tried again
 _TURNS_MAX = 50  # of one convergence; a plan that does not come to rest is reported rather than spun on
 _REVISIT_S = 5.0  # the loop looks again even when nothing woke it
+_WHOLE_EVERY_S = 30.0  # between two looks at everything that is placed, whether or not something has happened to it
+_AWAKE_EVERY_S = 1.0  # between two notes of which functions run
 _logger = log.get(__name__)
 
 
@@ -42,6 +46,16 @@ class Agent:
         self._ingress = ingress
         self._bundles = bundles
         self._snapshot = Snapshot()
+        self._index = plan.index(self._snapshot)
+        self._decoder = codec.Decoder()
+        self._hosts: dict[str, set[str]] = {}  # of the routes, by function
+        self._dirty: set[str] = set()  # functions to which something has happened since they were planned for
+        self._pending: set[str] = set()  # functions that are not as they should be yet
+        self._whole_at = 0.0
+        self._awake: frozenset[str] = frozenset()  # functions that ran when the agent ended, until they run again
+        self._noted: frozenset[str] = frozenset()
+        self._noted_at = 0.0
+        self.demand = Demand()
         self._routes: dict[str, Route] = {}
         self._good: dict[str, Good] = {}
         self._refusals: dict[str, Refusal] = {}
@@ -50,7 +64,7 @@ class Agent:
         self._backlog = spool.Backlog()
         self._fetching: dict[str, float] = {}
         self._fetch_failures: dict[str, FetchFailure] = {}
-        self._reported: tuple[PlacementStatus, ...] = ()
+        self._statuses: dict[str, PlacementStatus] = {}
         self._heartbeat_s = 2.0
         self._wake = asyncio.Event()
         self._report_now = asyncio.Event()
@@ -68,11 +82,16 @@ class Agent:
     def _good_path(self) -> Path:
         return self._settings.state_dir / "good.json"
 
+    @property
+    def _awake_path(self) -> Path:
+        return self._settings.state_dir / "awake.json"
+
     def load(self) -> None:
         """Read the spool: the node serves from it until the control plane says otherwise."""
         if (body := spool.read(self._snapshot_path)) is not None:
             try:
-                self._snapshot = codec.snapshot(pb.Snapshot.FromString(body))
+                self._snapshot = self._decoder.snapshot(pb.Snapshot.FromString(body))
+                self._index = plan.index(self._snapshot)
             except DecodeError:
                 spool.quarantine(self._snapshot_path)
         if (body := spool.read(self._good_path)) is not None:
@@ -80,11 +99,17 @@ class Agent:
                 self._good = codec.good_from_json(json.loads(body))
             except (ValueError, KeyError, TypeError, AttributeError):
                 spool.quarantine(self._good_path)
+        if (body := spool.read(self._awake_path)) is not None:
+            try:
+                self._awake = frozenset(str(name) for name in json.loads(body))
+            except (ValueError, TypeError):
+                spool.quarantine(self._awake_path)
         _logger.info("spool read", revision=self._snapshot.revision, placements=len(self._snapshot.placements))
 
     def routes_at_start(self) -> Mapping[str, Route]:
         """Return the spooled functions' routes, none of which has a sandbox yet: they are known, and will be there soon."""
         self._routes = plan.routes(self._snapshot, self._observe())
+        self._hosts = plan.hosts_by_function(self._routes)
         return self._routes
 
     # What the session calls
@@ -107,7 +132,10 @@ class Agent:
             return
         # It is applied even when it cannot be spooled: what is lost until it can is only the memory of it, should the agent start anew.
         await self._backlog.write(self._snapshot_path, message.SerializeToString())
-        self._snapshot = codec.snapshot(message)
+        before = self._index
+        self._snapshot = self._decoder.snapshot(message)
+        self._index = plan.index(self._snapshot)
+        self._dirty |= plan.changed(before, self._index)
         self._forget_what_is_not_wanted()
         self._wake.set()
         self._report_now.set()
@@ -139,26 +167,68 @@ class Agent:
         self._fetch_failures[digest] = FetchFailure(error, time.monotonic() + _FETCH_RETRY_S)
 
     def _forget_what_is_not_wanted(self) -> None:
-        wanted = {p.function: p for p in self._snapshot.placements}
-        digests = {p.version.digest for p in self._snapshot.placements if p.version is not None}
+        wanted = self._index.placements
         self._refusals = {
             f: r for f, r in self._refusals.items() if f in wanted and wanted[f].generation == r.generation
         }
-        self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
+        if self._fetch_failures:
+            digests = {p.version.digest for p in wanted.values() if p.version is not None}
+            self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
+        self._pending &= wanted.keys()
+        self._awake &= wanted.keys()
+        for gone in self._statuses.keys() - wanted.keys():
+            del self._statuses[gone]
 
     # What the pool calls
 
-    def sandbox_changed(self) -> None:
+    def sandbox_changed(self, function: str) -> None:
+        self._dirty.add(function)
+        if function in self.demand.functions and (slot := self._ready_slot(function)) is not None:
+            self.demand.settle(function, slot)
         self._wake.set()
 
     def sandbox_ended(self, spec: SandboxSpec, error: str) -> None:
         """A sandbox that was never ready is gone: its version is refused, if it is the one asked for."""
         _logger.warning("a version did not start", function=spec.function, version=spec.version.number, error=error)
         self._held[spec] = time.monotonic() + _HOLD_S
-        for placement in self._snapshot.placements:
-            if placement.function == spec.function and plan.target(placement, self._observe()) == spec:
-                self._refusals[spec.function] = Refusal(placement.generation, error)
+        self._awake -= {spec.function}
+        placement = self._index.placements.get(spec.function)
+        if placement is not None and plan.target(placement, self._observe()) == spec:
+            self._refusals[spec.function] = Refusal(placement.generation, error)
+        if spec.function not in self._good or self._good[spec.function].version == spec.version:
+            self.demand.refuse(spec.function, Turned.BOOT_FAILED)
+
+    # What the activator calls
+
+    async def activate(self, function: str) -> int:
+        """Start the function if it does not run, and return the slot of a sandbox that is ready. Raises activator.Refused."""
+        placement = self._index.placements.get(function)
+        if placement is None:
+            raise Refused(Turned.UNKNOWN.value, "No function of that name is here.")
+        if (slot := self._ready_slot(function)) is not None:
+            return slot
+        if plan.target(placement, self._observe()) is None and function not in self._good:
+            raise Refused(Turned.BOOT_FAILED.value, "The function cannot be started.")
+        began = time.monotonic()
+        self._wake.set()
+        try:
+            slot = await self.demand.wait(function)
+        except Refused as refusal:
+            runs = any(view.spec.function == function and not view.retiring for view in self._pool.views())
+            full = not (runs or self._pool.free_slots() or self._pool.warm_slots())
+            if full and refusal.reason == Turned.TOO_LATE:
+                raise Refused(Turned.NO_SLOT.value, "The node runs as many functions as it may.") from refusal
+            raise
+        _logger.info("function activated", function=function, slot=slot, took_s=round(time.monotonic() - began, 4))
+        return slot
+
+    def _ready_slot(self, function: str) -> int | None:
+        """Return a slot that may serve the function's requests now, of the version asked for where there is one."""
+        placement = self._index.placements.get(function)
+        aim = None if placement is None else plan.target(placement, self._observe())
+        ready = self._pool.ready_slots(function)
+        return min(ready, key=lambda item: (item[1] != aim, item[0]), default=(None, None))[0]
 
     # The loop
 
@@ -178,13 +248,37 @@ class Agent:
                 self._expire_fetches()
 
     async def _converge(self) -> None:
+        now = time.monotonic()
+        whole = now - self._whole_at >= _WHOLE_EVERY_S or self._whole_at == 0.0
+        if whole:
+            self._whole_at = now
         for _ in range(_TURNS_MAX):
-            actions = plan.diff(self._snapshot, self._observe(), time.monotonic())
+            observed = self._observe()
+            only = None if whole else self._attended(observed)
+            actions = plan.diff_some(self._index, observed, time.monotonic(), only)
+            self._dirty.clear()
             done = [await self._perform(action) for action in actions]
-            self._note_statuses()
-            if not any(done):
+            self._note_statuses(self._index.placements.keys() if only is None else only)
+            if not any(done) and not self._dirty:
+                await self._note_awake()
                 return
+            whole = False
         _logger.error("the plan does not come to rest", actions=[type(action).__name__ for action in actions])
+
+    def _attended(self, observed: Observed) -> set[str]:
+        """Name the functions that may need something: those that run, are wanted, are not there yet, or have changed."""
+        return {
+            *self._dirty, *self._pending, *observed.demanded, *(view.spec.function for view in observed.sandboxes)
+        }  # fmt: skip
+
+    async def _note_awake(self) -> None:
+        """Keep on disk which functions run: a new agent starts them at once, and the others when they are asked for."""
+        self._awake -= {view.spec.function for view in self._pool.views() if view.ready}
+        now = time.monotonic()
+        names = self._awake | {view.spec.function for view in self._pool.views() if not (view.retiring or view.idle)}
+        if names != self._noted and now - self._noted_at >= _AWAKE_EVERY_S:
+            self._noted, self._noted_at = names, now
+            await self._backlog.write(self._awake_path, json.dumps(sorted(names)).encode())
 
     async def _perform(self, action: plan.Action) -> bool:
         """Carry one action out; False when it has to wait."""
@@ -193,8 +287,8 @@ class Agent:
                 return self._fetch(digest)
             case plan.StartSandbox(slot, spec):
                 return await self._start(slot, spec)
-            case plan.SwitchRoutes(routes):
-                return await self._switch(dict(routes))
+            case plan.SwitchRoutes(routes, changed):
+                return await self._switch(dict(routes), changed)
             case plan.RememberGood(good):
                 return await self._remember(dict(good))
             case plan.DrainSandbox(slot):
@@ -228,7 +322,7 @@ class Agent:
         self._pool.start(slot, spec, source)
         return True
 
-    async def _switch(self, routes: dict[str, Route]) -> bool:
+    async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:
         try:
             await self._ingress.set_routes(routes)
         except (IngressError, OSError) as error:
@@ -236,9 +330,13 @@ class Agent:
             _logger.warning("the ingress did not switch; it is tried again", error=str(error))
             return False
         self._switch_error = ""
-        for host in sorted(routes.keys() | self._routes.keys()):
-            if (new := routes.get(host)) != (old := self._routes.get(host)):
-                _logger.info("route switched", host=host, to=_show(new), before=_show(old))
+        for host in sorted(changed):
+            new, old = routes.get(host), self._routes.get(host)
+            _logger.info("route switched", host=host, to=_show(new), before=_show(old))
+            if old is not None:
+                self._hosts.get(old.function, set()).discard(host)
+            if new is not None:
+                self._hosts.setdefault(new.function, set()).add(host)
         self._routes = routes
         return True
 
@@ -255,7 +353,11 @@ class Agent:
             fetch_failures=self._fetch_failures,
             sandboxes=self._pool.views(),
             free_slots=self._pool.free_slots(),
+            warm_slots=self._pool.warm_slots(),
+            demanded=self.demand.functions | self._awake,
+            instances=self._pool.instances(),
             routes=self._routes,
+            hosts=self._hosts,
             good=self._good,
             refusals=self._refusals,
             held=self._held,
@@ -271,11 +373,16 @@ class Agent:
 
     # Reports
 
-    def _note_statuses(self) -> None:
-        now = statuses(self._snapshot, self._observe())
-        if now != self._reported:
-            self._reported = now
-            self._report_now.set()
+    def _note_statuses(self, only: Collection[str]) -> None:
+        found = statuses_some(self._index, self._observe(), only, time.monotonic())
+        for name, status in found.items():
+            if self._statuses.get(name) != status:
+                self._statuses[name] = status
+                self._report_now.set()
+            if status.progress is Progress.PENDING:
+                self._pending.add(name)
+            else:
+                self._pending.discard(name)
 
     async def report(self) -> None:
         """Report at once when a placement changes, and at every heartbeat, until cancelled."""
@@ -289,10 +396,15 @@ class Agent:
             if self.session is not None:
                 self.session.send(pb.NodeMessage(report=self._report()))
 
+    def _statuses_now(self) -> list[PlacementStatus]:
+        if missing := [name for name in self._index.placements if name not in self._statuses]:
+            self._note_statuses(missing)
+        return [self._statuses[name] for name in self._index.placements]
+
     def _report(self) -> pb.NodeReport:
         return report.node_report(
             self._snapshot.revision,
-            statuses(self._snapshot, self._observe()),
+            self._statuses_now(),
             self._pool,
             ingress_ready=self._ingress.ready,
         )
@@ -301,4 +413,6 @@ class Agent:
 def _show(route: Route | None) -> str:
     if route is None:
         return "nothing"
-    return f"version {route.version}" if route.slot is not None else "no sandbox"
+    if route.slot is not None:
+        return f"version {route.version}"
+    return f"version {route.version}, to be started" if route.startable else "no sandbox"

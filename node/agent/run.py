@@ -17,8 +17,10 @@ from node.agent.loop import Agent
 from node.agent.session import Session
 from node.config import NodeConfig
 from node.haproxy import countries, render
+from node.haproxy import settings as ingress_settings
 from node.haproxy.process import Ingress
 from node.sandbox import egress
+from node.sandbox.activator import Activator, Bounds
 from node.sandbox.command import MINIMUM_DENO
 from node.sandbox.pool import Pool, Settings
 
@@ -56,6 +58,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     agent.pool = Pool(
         _pool_settings(settings, sockets, deno), ingress, changed=agent.sandbox_changed, ended=agent.sandbox_ended
     )
+    agent.demand.bounds = Bounds(within_s=settings.activation_s)
+    activator = Activator(Path(ingress_settings.activator_socket(str(sockets))), agent.pool, agent.activate)
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
     country_map = _country_map(settings)
@@ -68,6 +72,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         work = [
             tasks.spawn(group, ingress.supervise(), name="ingress"),
             tasks.spawn(group, agent.pool.run(), name="pool"),
+            tasks.spawn(group, activator.run(), name="activator"),
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
@@ -120,6 +125,10 @@ def _pool_settings(settings: NodeConfig, sockets: Path, deno: Path) -> Settings:
         socket=lambda slot: Path(render.slot_socket(str(sockets), slot)),
         boot_cpu_s=settings.boot_cpu_s,
         boot_wall_s=settings.boot_wall_s,
+        idle_s=settings.idle_s,
+        warm=min(settings.warm_sandboxes, settings.slots // 4),
+        node=settings.id,
+        region=settings.region,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nearhop import children, engines, log
-from node.haproxy import render
+from node.haproxy import maps, render, settings
 from node.haproxy.runtime import Counters, IngressError, Runtime
 from node.plan.records import Route
 
@@ -32,11 +32,12 @@ class AddressInUse(IngressError):
 class Ingress:
     """HAProxy and its maps. Maps are written to disk first, so that a restart at any moment starts from the newest."""
 
-    def __init__(self, settings: render.Ingress) -> None:
-        self._settings = settings
-        self.paths = render.paths(settings)
+    def __init__(self, ingress: settings.Ingress) -> None:
+        self._settings = ingress
+        self.paths = settings.paths(ingress)
         self._runtime = Runtime(Path(self.paths.stats_socket))
         self._process: asyncio.subprocess.Process | None = None
+        self._maps: dict[str, str] = {}  # those that HAProxy has
         self._reasons: dict[int, str] = {}
         self._lock = asyncio.Lock()  # held while HAProxy starts: under it the process is either ready or dead
         self._stopping = asyncio.Event()
@@ -51,9 +52,12 @@ class Ingress:
         for address in self._settings.listen:
             _check_free(address)
         _write(self.paths.config, render.config(self._settings))
-        _write(self.paths.hosts, render.hosts_map(routes))
+        self._maps = maps.maps(routes).by_name()
+        for name, text in self._maps.items():
+            self._write_map(name, text)
         _write(self.paths.reasons, "")
-        _ensure(self.paths.countries)
+        for path in (self.paths.countries, self.paths.assets, self.paths.certificates):
+            _ensure(path)
         async with self._lock:
             await self._spawn()
 
@@ -97,10 +101,12 @@ class Ingress:
     async def set_routes(self, routes: Mapping[str, Route]) -> None:
         """Switch every hostname at once. Raises IngressError when HAProxy runs and did not take them over."""
         async with self._lock:
-            text = render.hosts_map(routes)
-            _write(self.paths.hosts, text)
-            if self.ready:
-                await self._runtime.replace_map(render.HOSTS, text)
+            await self._replace(maps.maps(routes).by_name())
+
+    async def set_assets(self, files: Mapping[str, Iterable[str]]) -> None:
+        """Say which paths the files of each pack answer, by the pack's digest. Raises IngressError."""
+        async with self._lock:
+            await self._replace({settings.ASSETS: maps.assets_map(files)})
 
     async def set_reason(self, slot: int, reason: str | None) -> None:
         """Say on the slot's error pages why its sandbox ended; None forgets it. Raises IngressError."""
@@ -109,13 +115,13 @@ class Ingress:
                 self._reasons[slot] = reason
             elif self._reasons.pop(slot, None) is None:
                 return
-            _write(self.paths.reasons, render.reasons_map(self._reasons))
+            _write(self.paths.reasons, maps.reasons_map(self._reasons))
             if not self.ready:
                 return
             if reason is None:
-                await self._runtime.ask(f"del map {render.REASONS} {render.slot_name(slot)}")
+                await self._runtime.ask(f"del map {settings.REASONS} {settings.slot_name(slot)}")
             else:
-                await self._runtime.set_entry(render.REASONS, render.slot_name(slot), reason)
+                await self._runtime.set_entry(settings.REASONS, settings.slot_name(slot), reason)
 
     def link_countries(self, source: Path) -> None:
         """Let HAProxy's next start use the country map *source*."""
@@ -130,7 +136,7 @@ class Ingress:
         self.link_countries(source)
         text = await asyncio.to_thread(source.read_text, encoding="ascii")
         if self.ready:
-            await self._runtime.replace_map(render.COUNTRIES, text)
+            await self._runtime.replace_map(settings.COUNTRIES, text)
 
     async def counters(self, slots: Iterable[int]) -> dict[int, Counters]:
         """Return what HAProxy has counted for *slots*; nothing while it is not there to be asked."""
@@ -144,11 +150,24 @@ class Ingress:
         """Return the number of connections to the slot's socket; none while HAProxy does not run. Raises IngressError."""
         return await self._runtime.connections(slot) if self.ready else 0
 
+    async def _replace(self, texts: Mapping[str, str]) -> None:
+        for name, text in texts.items():
+            if text == self._maps.get(name):
+                continue
+            self._write_map(name, text)
+            self._maps.pop(name, None)  # what HAProxy has is not known until it has taken this
+            if self.ready:
+                await self._runtime.replace_map(name, text)
+            self._maps[name] = text
+
+    def _write_map(self, name: str, text: str) -> None:
+        _write(f"{self._settings.map_dir}/{name}", text)
+
     async def _spawn(self) -> None:
         engine = engines.find("haproxy")
         _remove(self.paths.stats_socket)
         self._process = await children.spawn(
-            [engine.path.absolute(), "-db", "-f", render.CONFIG],
+            [engine.path.absolute(), "-db", "-f", settings.CONFIG],
             cwd=Path(self._settings.map_dir),
             stderr=asyncio.subprocess.PIPE,
         )

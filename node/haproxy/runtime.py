@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nearhop.errors import NearhopError
-from node.haproxy.render import slot_name
+from node.haproxy.settings import slot_name
 
 _PAYLOAD_BYTES = 12_000  # a command and its payload must fit HAProxy's buffer of 16 KiB
 _TIMEOUT_S = 2.0

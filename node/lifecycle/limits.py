@@ -35,6 +35,7 @@ class Budget:
     boot_cpu_s: float = 1.0
     boot_wall_s: float = 10.0
     drain_s: float = 30.0
+    idle_s: float = 300.0  # without a request before a sandbox is idle
     linger_s: float = 1.0  # after the last request of a retired sandbox: what waitUntil may still use
 
 

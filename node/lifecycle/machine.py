@@ -1,4 +1,8 @@
-"""The life of one sandbox: starting -> ready -> draining -> gone, with restarts in between."""
+"""The life of one sandbox: (warm ->) starting -> ready <-> idle -> draining -> gone, with restarts in between.
+
+Rule 1: every change of a sandbox's phase happens in step(). Rule 2: it never asks for a process while one may still run.
+A warm sandbox is a process that waits for its program: assigned, it goes on as one that has just been started.
+"""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -6,7 +10,9 @@ from typing import assert_never
 
 from node.lifecycle.limits import Budget, Meter, Reason, Sample, judge, started
 
-RESTART_DELAYS_S = (0.0, 0.1, 0.5, 2.0, 5.0, 10.0)  # by the number of failures in a row; the last one repeats
+RESTART_FIRST_S = 0.1  # after the second failure in a row; the first one is answered at once
+RESTART_FACTOR = 4.0
+RESTART_MAX_S = 30.0
 STABLE_S = 30.0  # a process that was ready for so long starts the row anew
 _MEMORY_SIGNALS = frozenset(
     {5, 6, 9}
@@ -14,12 +20,22 @@ _MEMORY_SIGNALS = frozenset(
 
 
 class Phase(StrEnum):
+    WARM = "warm"  # the process runs and waits for a program
     STARTING = "starting"  # the process runs, the module is not imported yet
     READY = "ready"
+    IDLE = "idle"  # ready, and unused for so long that the plan may end it
     DRAINING = "draining"  # no new requests; ends when those in flight have
     STOPPING = "stopping"  # killed, not yet reaped
     BACKOFF = "backoff"  # no process; the next one starts at wake_at
     GONE = "gone"  # no process, and none will come
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A warm sandbox gets its program, which may use *budget*. When *fits* is false the process was started for another kind of program."""
+
+    budget: Budget
+    fits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +73,17 @@ class Ticked:
     """wake_at may have been reached."""
 
 
-Event = Booted | BootFailed | Exited | Sampled | Retired | Ticked
+Event = Assigned | Booted | BootFailed | Exited | Sampled | Retired | Ticked
 
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
     """Start a process. Answered by exactly one Exited, at once with a status of 127 when it could not be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Hand the program to the process that waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +93,7 @@ class Kill:
     reason: Reason
 
 
-Command = Spawn | Kill
+Command = Spawn | Feed | Kill
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,8 @@ class Sandbox:
     failures: int = 0
     meter: Meter | None = None
     quiet_since: float | None = None
+    used_at: float = 0.0  # when it was last seen to serve, or became ready
+    exchanging: bool = False  # the process that is being killed makes room for one of the sandbox's own
     retiring: bool = False
     terminations: int = 0
     reason: Reason | None = None  # of the last end
@@ -95,6 +118,11 @@ class Sandbox:
         """Whether a process belongs to it."""
         return self.phase not in (Phase.BACKOFF, Phase.GONE)
 
+    @property
+    def serves(self) -> bool:
+        """Whether requests may be sent to it."""
+        return self.phase in (Phase.READY, Phase.IDLE)
+
 
 Step = tuple[Sandbox, tuple[Command, ...]]
 
@@ -104,30 +132,55 @@ def start(budget: Budget, now: float) -> Step:
     return Sandbox(Phase.STARTING, budget, now, now + budget.boot_wall_s), (Spawn(),)
 
 
+def prepare(budget: Budget, now: float) -> Step:
+    """Return a new sandbox without a program and the command that starts its process."""
+    return Sandbox(Phase.WARM, budget, now, None), (Spawn(),)
+
+
 def step(state: Sandbox, event: Event, now: float) -> Step:
     """Take one event in. Events that come too late for their phase change nothing."""
     match state.phase:
+        case Phase.WARM:
+            take = _warm
         case Phase.STARTING:
-            return _starting(state, event, now)
-        case Phase.READY:
-            return _ready(state, event, now)
+            take = _starting
+        case Phase.READY | Phase.IDLE:
+            take = _ready
         case Phase.DRAINING:
-            return _draining(state, event, now)
+            take = _draining
         case Phase.STOPPING:
-            return _stopping(state, event, now)
+            take = _stopping
         case Phase.BACKOFF:
-            return _backoff(state, event, now)
+            take = _backoff
         case Phase.GONE:
             return state, ()
         case _:
             assert_never(state.phase)
+    return take(state, event, now)
+
+
+def _warm(state: Sandbox, event: Event, now: float) -> Step:
+    match event:
+        case Assigned(budget, fits):
+            state = replace(state, budget=budget)
+            if not fits:
+                return _kill(replace(state, exchanging=True), Reason.RETIRED, now)
+            return replace(state, phase=Phase.STARTING, since=now, wake_at=now + budget.boot_wall_s), (Feed(),)
+        case Exited(status, detail):
+            return _ended(replace(state, reason=Reason.BOOT_FAILED, error=detail or describe(status)), now)
+        case Retired():
+            return _kill(replace(state, retiring=True), Reason.RETIRED, now)
+        case Booted() | BootFailed() | Sampled() | Ticked():
+            return state, ()
+        case _:
+            assert_never(event)
 
 
 def _starting(state: Sandbox, event: Event, now: float) -> Step:
     match event:
         case Booted(cpu_s):
-            ready = replace(state, phase=Phase.READY, since=now, wake_at=None, proven=True, meter=started(cpu_s))
-            return ready, ()
+            meter = started(cpu_s)
+            return replace(state, phase=Phase.READY, since=now, wake_at=None, proven=True, meter=meter, used_at=now), ()
         case Exited(status, detail):
             error = f"the program ended while it was starting ({describe(status)})" + (f": {detail}" if detail else "")
             return _ended(replace(state, reason=Reason.BOOT_FAILED, error=error), now)
@@ -137,6 +190,8 @@ def _starting(state: Sandbox, event: Event, now: float) -> Step:
                 return state, ()
             reason, error = broken
             return _kill(replace(state, retiring=reason is Reason.RETIRED), reason, now, error)
+        case Assigned():
+            return state, ()
         case _:
             assert_never(event)
 
@@ -164,18 +219,29 @@ def _ready(state: Sandbox, event: Event, now: float) -> Step:
     match event:
         case Sampled(sample):
             assert state.meter is not None  # every ready sandbox has one  # noqa: S101
+            before = state.meter.finished
             meter, verdict = judge(state.meter, sample, state.budget)
             state = replace(state, meter=meter)
-            return (state, ()) if verdict is None else _kill(state, verdict, now)
+            return (_rested(state, sample, before, now), ()) if verdict is None else _kill(state, verdict, now)
         case Exited(status, detail):
             return _ended(replace(state, reason=end_reason(status), error=detail or describe(status)), now)
         case Retired():
             wake_at = now + state.budget.drain_s
             return replace(state, phase=Phase.DRAINING, since=now, wake_at=wake_at, retiring=True), ()
-        case Booted() | BootFailed() | Ticked():
+        case Assigned() | Booted() | BootFailed() | Ticked():
             return state, ()
         case _:
             assert_never(event)
+
+
+def _rested(state: Sandbox, sample: Sample, before: int | None, now: float) -> Sandbox:
+    """Tell whether the sandbox serves, by the ingress' counters; without them nothing is known."""
+    if sample.finished is None or sample.in_flight is None:
+        return state
+    if sample.in_flight > 0 or (before is not None and sample.finished != before):
+        return replace(state, phase=Phase.READY, used_at=now)
+    idle = now - state.used_at >= state.budget.idle_s
+    return replace(state, phase=Phase.IDLE) if idle else state
 
 
 def _draining(state: Sandbox, event: Event, now: float) -> Step:
@@ -191,7 +257,7 @@ def _draining(state: Sandbox, event: Event, now: float) -> Step:
             return _kill(state, Reason.RETIRED, now) if _due(state, now) else (state, ())
         case Exited(status):
             return _ended(replace(state, reason=end_reason(status)), now)
-        case Retired() | Booted() | BootFailed():
+        case Retired() | Assigned() | Booted() | BootFailed():
             return state, ()
         case _:
             assert_never(event)
@@ -215,7 +281,7 @@ def _stopping(state: Sandbox, event: Event, now: float) -> Step:
             return _ended(state, now)
         case Retired():
             return replace(state, retiring=True), ()
-        case Booted() | BootFailed() | Sampled() | Ticked():
+        case Assigned() | Booted() | BootFailed() | Sampled() | Ticked():
             return state, ()
         case _:
             assert_never(event)
@@ -226,11 +292,10 @@ def _backoff(state: Sandbox, event: Event, now: float) -> Step:
         case Ticked():
             if not _due(state, now):
                 return state, ()
-            wake_at = now + state.budget.boot_wall_s
-            return replace(state, phase=Phase.STARTING, since=now, wake_at=wake_at, meter=None), (Spawn(),)
+            return _spawned(replace(state, since=now, meter=None), now)
         case Retired():
             return replace(state, phase=Phase.GONE, since=now, wake_at=None, retiring=True, reason=Reason.RETIRED), ()
-        case Booted() | BootFailed() | Exited() | Sampled():
+        case Assigned() | Booted() | BootFailed() | Exited() | Sampled():
             return state, ()
         case _:
             assert_never(event)
@@ -241,7 +306,7 @@ def _due(state: Sandbox, now: float) -> bool:
 
 
 def _kill(state: Sandbox, reason: Reason, now: float, error: str = "") -> Step:
-    failures = 1 if state.phase is Phase.READY and now - state.since >= STABLE_S else state.failures + 1
+    failures = 1 if state.serves and now - state.since >= STABLE_S else state.failures + 1
     stopping = replace(
         state, phase=Phase.STOPPING, since=now, wake_at=None, reason=reason, error=error, failures=failures
     )
@@ -249,19 +314,31 @@ def _kill(state: Sandbox, reason: Reason, now: float, error: str = "") -> Step:
 
 
 def _ended(state: Sandbox, now: float) -> Step:
+    if state.exchanging and not state.retiring:
+        return _spawned(replace(state, since=now, failures=0, exchanging=False, reason=None, error=""), now)
     failures = state.failures
     if state.phase is not Phase.STOPPING:  # _kill() has counted those
-        stable = state.phase is Phase.READY and now - state.since >= STABLE_S
+        stable = state.serves and now - state.since >= STABLE_S
         failures = 1 if stable else failures + 1
     terminations = state.terminations + (state.reason is not Reason.RETIRED)
     state = replace(state, since=now, meter=None, failures=failures, terminations=terminations)
     if state.retiring or not state.proven:
         return replace(state, phase=Phase.GONE, wake_at=None), ()
-    delay = RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S)) - 1]
+    delay = restart_delay(failures)
     if delay == 0.0:
-        wake_at = now + state.budget.boot_wall_s
-        return replace(state, phase=Phase.STARTING, wake_at=wake_at), (Spawn(),)
+        return _spawned(state, now)
     return replace(state, phase=Phase.BACKOFF, wake_at=now + delay), ()
+
+
+def _spawned(state: Sandbox, now: float) -> Step:
+    return replace(state, phase=Phase.STARTING, wake_at=now + state.budget.boot_wall_s), (Spawn(),)
+
+
+def restart_delay(failures: int) -> float:
+    """Return how long to wait after so many *failures* in a row: not at all, then exponentially longer up to a bound."""
+    if failures <= 1:
+        return 0.0
+    return float(min(RESTART_MAX_S, RESTART_FIRST_S * RESTART_FACTOR ** min(failures - 2, 30)))
 
 
 def end_reason(status: int) -> Reason:

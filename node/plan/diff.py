@@ -1,9 +1,17 @@
-"""Turns a snapshot and what is observed into the actions that bring the node nearer to it."""
+"""Turns a snapshot and what is observed into the actions that bring the node nearer to it.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+A version that has never been ready here is started and ready before any request meets it. One that has been may sleep: nothing runs,
+and its first request starts it. What diff() costs grows with the functions that it is asked about, not with all that are placed.
+"""
 
-from node.plan.records import Good, Observed, Placement, Route, SandboxSpec, SandboxView, Snapshot
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from node.plan.records import Good, Observed, Placement, Route, SandboxSpec, SandboxView, Snapshot, sandbox_spec
+
+BOOTS_AT_ONCE = 4  # of programs that no request waits for: the others keep the processors for themselves
+EVICTABLE_S = 1.0  # unused for so long, a sandbox gives its slot to a function that has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +28,10 @@ class StartSandbox:
 
 @dataclass(frozen=True, slots=True)
 class SwitchRoutes:
-    """Replace all routes at once."""
+    """Replace all routes at once; *changed* are the hostnames that are routed otherwise than before."""
 
     routes: Mapping[str, Route]
+    changed: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +56,87 @@ class RemoveBundle:
 Action = FetchBundle | StartSandbox | SwitchRoutes | RememberGood | DrainSandbox | RemoveBundle
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A snapshot, looked up by name."""
+
+    placements: Mapping[str, Placement]  # in the snapshot's order
+    owners: Mapping[str, str]  # which function a hostname belongs to; one that two claim belongs to the first
+
+
+def index(snapshot: Snapshot) -> Index:
+    """Index a snapshot, once for all that is planned by it."""
+    owners: dict[str, str] = {}
+    for placement in snapshot.placements:
+        if _is_served(placement):
+            for host in placement.hostnames:
+                owners.setdefault(host, placement.function)
+    return Index({placement.function: placement for placement in snapshot.placements}, owners)
+
+
+def changed(before: Index, after: Index) -> set[str]:
+    """Name the functions that two snapshots do not place alike."""
+    names = {name for name, item in after.placements.items() if before.placements.get(name) != item}
+    names |= before.placements.keys() - after.placements.keys()
+    names |= {name for host, name in after.owners.items() if before.owners.get(host) != name}
+    return names | {name for host, name in before.owners.items() if after.owners.get(host) != name}
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What the steps of one plan share."""
+
+    index: Index
+    observed: Observed
+    only: Collection[str]  # the functions that are planned for
+    sandboxes: Mapping[str, list[SandboxView]]  # by function
+    hosts: Mapping[str, Collection[str]]  # by function: those that are routed to it now
+    routed: frozenset[int]  # slots
+
+
 def diff(snapshot: Snapshot, observed: Observed, now: float) -> tuple[Action, ...]:
     """Say what to do next, in order. Empty when there is nothing to do but wait, or nothing at all."""
-    wanted = {placement.function: _wanted(placement, observed) for placement in snapshot.placements}
+    return diff_some(index(snapshot), observed, now, None)
+
+
+def diff_some(placed: Index, observed: Observed, now: float, only: Collection[str] | None) -> tuple[Action, ...]:
+    """Say what to do next for the functions in *only*, None for all; with all of them, bundles that nobody needs are removed too.
+
+    *only* must name every function that has a sandbox, or that requests wait for.
+    """
+    world = _world(placed, observed, only)
+    wanted = _with_room(_all_wanted(world), world, now)
     return (
         *_fetches(wanted, observed, now),
-        *_starts(wanted, observed, now),
-        *_switch(snapshot, observed),
-        *_remember(snapshot, observed),
-        *_drains(wanted, observed),
-        *_removals(snapshot, wanted, observed),
+        *_starts(wanted, world, now),
+        *_switch(wanted, world),
+        *_remember(world),
+        *_drains(wanted, world),
+        *(_removals(wanted, world) if only is None else ()),
     )
+
+
+def _world(placed: Index, observed: Observed, only: Collection[str] | None) -> _World:
+    sandboxes: dict[str, list[SandboxView]] = defaultdict(list)
+    for sandbox in observed.sandboxes:
+        sandboxes[sandbox.spec.function].append(sandbox)
+    hosts = observed.hosts if observed.hosts is not None else hosts_by_function(observed.routes)
+    if only is None:
+        only = [*placed.placements, *sorted((hosts.keys() | observed.good.keys()) - placed.placements.keys())]
+    routes = (observed.routes[host] for name in only for host in hosts.get(name, ()))
+    return _World(placed, observed, only, sandboxes, hosts, frozenset(slot for route in routes for slot in route.slots))
+
+
+def hosts_by_function(routes: Mapping[str, Route]) -> dict[str, set[str]]:
+    """Return the hostnames that are routed to each function."""
+    hosts: dict[str, set[str]] = defaultdict(set)
+    for host, route in routes.items():
+        hosts[route.function].add(host)
+    return hosts
+
+
+def _is_served(placement: Placement) -> bool:
+    return placement.version is not None or bool(placement.problem)
 
 
 def target(placement: Placement, observed: Observed) -> SandboxSpec | None:
@@ -65,106 +144,206 @@ def target(placement: Placement, observed: Observed) -> SandboxSpec | None:
     refusal = observed.refusals.get(placement.function)
     if placement.version is None or (refusal is not None and refusal.generation == placement.generation):
         return None
-    return SandboxSpec(placement.function, placement.version, placement.limits)
+    return sandbox_spec(placement, placement.version, placement.limits)
 
 
-def _wanted(placement: Placement, observed: Observed) -> tuple[SandboxSpec, ...]:
-    # The version asked for, and until it is ready the one that served last: at a restart both start at once.
+def is_proven(spec: SandboxSpec, observed: Observed) -> bool:
+    """Say whether the version has been ready on this node, so that it may sleep until it is asked for."""
+    good = observed.good.get(spec.function)
+    return good is not None and good.version == spec.version and good.limits == spec.limits
+
+
+Wanted = Mapping[SandboxSpec, int]  # of one function: which sandboxes there should be, and how many of each
+
+
+def _all_wanted(world: _World) -> dict[str, Wanted]:
+    placements = world.index.placements
+    return {name: _wanted(placements[name], world) for name in world.only if name in placements}
+
+
+def _wanted(placement: Placement, world: _World) -> Wanted:
+    # The version asked for, and until it is ready the one that served last, as far as it runs or requests wait for it.
+    observed = world.observed
+    if not _is_served(placement):
+        return {}
     aim = target(placement, observed)
-    if aim is not None and any(sandbox.ready and sandbox.spec == aim for sandbox in observed.sandboxes):
-        return (aim,)
-    if placement.version is None and not placement.problem:
-        return ()
+    live = [sandbox for sandbox in world.sandboxes.get(placement.function, ()) if not sandbox.retiring]
+    demanded = placement.function in observed.demanded
+    if aim is not None:
+        own = [sandbox for sandbox in live if sandbox.spec == aim]
+        if any(sandbox.ready for sandbox in own):
+            sleeps = not demanded and is_proven(aim, observed) and all(sandbox.idle for sandbox in own)
+            return {} if sleeps else {aim: observed.instances.get(placement.function, 1)}
+        if is_proven(aim, observed):
+            awake = demanded or own or any(sandbox.ready for sandbox in live)
+            return {aim: 1} if awake else {}
     good = observed.good.get(placement.function)
-    fallback = SandboxSpec(placement.function, good.version, good.limits) if good is not None else None
-    return tuple(dict.fromkeys(spec for spec in (aim, fallback) if spec is not None))
+    wanted = {} if aim is None else {aim: 1}
+    if good is not None:
+        fallback = sandbox_spec(placement, good.version, good.limits)
+        runs = [sandbox for sandbox in live if sandbox.spec == fallback]
+        if demanded or any(not sandbox.idle for sandbox in runs):
+            wanted.setdefault(fallback, max(1, len(runs)))
+    return wanted
 
 
-def _fetches(wanted: Mapping[str, tuple[SandboxSpec, ...]], observed: Observed, now: float) -> Iterator[FetchBundle]:
-    asked = set(observed.bundles | observed.fetching)
+def _with_room(wanted: Mapping[str, Wanted], world: _World, now: float) -> Mapping[str, Wanted]:
+    """Let sandboxes sleep that have not been used for longest, when others cannot start for want of a slot."""
+    missing = sum(1 for _ in _missing(wanted, world, now))
+    leaving = sum(1 for sandbox in world.observed.sandboxes if sandbox.retiring)
+    lack = missing - len(world.observed.free_slots) - len(world.observed.warm_slots) - leaving
+    if lack <= 0:
+        return wanted
+    asleep: dict[str, Wanted] = {}
+    for sandbox in sorted(world.observed.sandboxes, key=lambda item: item.used_at):
+        function = sandbox.spec.function
+        if len(asleep) >= lack or now - sandbox.used_at < EVICTABLE_S:
+            break
+        alone = len(world.sandboxes[function]) == 1 and sandbox.spec in wanted.get(function, ())
+        if (
+            alone
+            and sandbox.ready
+            and function not in world.observed.demanded
+            and is_proven(sandbox.spec, world.observed)
+        ):
+            asleep[function] = {}
+    return {**wanted, **asleep}
+
+
+def _fetches(wanted: Mapping[str, Wanted], observed: Observed, now: float) -> Iterator[FetchBundle]:
+    asked = set(observed.fetching)
     for version in (spec.version for specs in wanted.values() for spec in specs):
         failure = observed.fetch_failures.get(version.digest)
-        if version.digest in asked or (failure is not None and now < failure.retry_at):
+        if version.digest in observed.bundles or version.digest in asked:
+            continue
+        if failure is not None and now < failure.retry_at:
             continue
         asked.add(version.digest)
         yield FetchBundle(version.digest, version.size_bytes)
 
 
-def _starts(wanted: Mapping[str, tuple[SandboxSpec, ...]], observed: Observed, now: float) -> Iterator[StartSandbox]:
-    running = {sandbox.spec for sandbox in observed.sandboxes if not sandbox.retiring}
-    free = iter(observed.free_slots)
-    for spec in (spec for specs in wanted.values() for spec in specs):
-        if spec in running or spec.version.digest not in observed.bundles or now < observed.held.get(spec, now):
+def _missing(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterator[SandboxSpec]:
+    """Yield what is to be started, what requests wait for first."""
+    demanded = world.observed.demanded
+    for function in sorted(wanted, key=lambda name: name not in demanded):
+        for spec, count in wanted[function].items():
+            if spec.version.digest not in world.observed.bundles or now < world.observed.held.get(spec, now):
+                continue
+            live = sum(1 for s in world.sandboxes.get(function, ()) if s.spec == spec and not s.retiring)
+            yield from (spec for _ in range(count - live))
+
+
+def _starts(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterator[StartSandbox]:
+    observed = world.observed
+    cold, warm = list(observed.free_slots), list(observed.warm_slots)
+    boots = sum(1 for s in observed.sandboxes if not (s.ready or s.retiring or s.crashed))
+    for spec in _missing(wanted, world, now):
+        if boots >= BOOTS_AT_ONCE and spec.function not in observed.demanded:
             continue
-        slot = next(free, None)
-        if slot is None:
+        if not (cold or warm):
             return
-        yield StartSandbox(slot, spec)
+        boots += 1
+        yield StartSandbox((warm or cold).pop(0), spec)
 
 
 def routes(snapshot: Snapshot, observed: Observed) -> dict[str, Route]:
     """Say where each hostname's requests should go now. A hostname that two functions claim goes to the first."""
+    world = _world(index(snapshot), observed, None)
+    return _routes(_all_wanted(world), world)
+
+
+def routes_some(placed: Index, observed: Observed, only: Collection[str], now: float) -> dict[str, Route]:
+    """Return routes() of the functions in *only*."""
+    world = _world(placed, observed, only)
+    return _routes(_with_room(_all_wanted(world), world, now), world)
+
+
+def _routes(wanted: Mapping[str, Wanted], world: _World) -> dict[str, Route]:
     found: dict[str, Route] = {}
-    for placement in snapshot.placements:
-        if placement.version is None and not placement.problem:
+    for name, specs in wanted.items():
+        placement = world.index.placements[name]
+        if not _is_served(placement):
             continue
-        route = _route(placement, observed)
-        for host in placement.hostnames:
-            found.setdefault(host, route)
+        route = _route(placement, specs, world)
+        found.update((host, route) for host in placement.hostnames if world.index.owners.get(host) == name)
     return found
 
 
-def _route(placement: Placement, observed: Observed) -> Route:
+def _route(placement: Placement, wanted: Wanted, world: _World) -> Route:
+    observed = world.observed
     aim = target(placement, observed)
-    ready = [s for s in observed.sandboxes if s.ready and s.spec.function == placement.function]
+    ready = [s for s in world.sandboxes.get(placement.function, ()) if s.ready and not s.retiring]
 
     def preference(sandbox: SandboxView) -> tuple[bool, bool, int]:
-        routed = any(route.slot == sandbox.slot for route in observed.routes.values())
-        return (sandbox.spec != aim, not routed, -sandbox.spec.version.number)
+        return (sandbox.spec != aim, sandbox.slot not in world.routed, -sandbox.spec.version.number)
 
     best = min(ready, key=preference, default=None)
-    if best is None:
-        version = aim.version.number if aim is not None else 0
-        return Route(placement.function, version, None, placement.limits.wall_ms)
-    return Route(placement.function, best.spec.version.number, best.slot, best.spec.limits.wall_ms)
+    if best is None or (not wanted and is_proven(best.spec, observed)):
+        return _asleep(placement, aim, world)
+    alike = [s for s in ready if s.spec == best.spec]
+    alike.sort(key=lambda s: (s.slot not in world.routed, s.slot))
+    slots = tuple(s.slot for s in alike[: max(1, wanted.get(best.spec, 1))])
+    return Route(placement.function, best.spec.version.number, slots[0], best.spec.limits.wall_ms, tuple(sorted(slots)))
 
 
-def _switch(snapshot: Snapshot, observed: Observed) -> Iterator[SwitchRoutes]:
-    should = routes(snapshot, observed)
-    if should != dict(observed.routes):
-        yield SwitchRoutes(should)
+def _asleep(placement: Placement, aim: SandboxSpec | None, world: _World) -> Route:
+    good = world.observed.good.get(placement.function)
+    proven = aim is not None and is_proven(aim, world.observed)
+    version = aim.version.number if aim is not None and (proven or good is None) else 0
+    if version == 0 and good is not None:
+        version = good.version.number
+    live = [s for s in world.sandboxes.get(placement.function, ()) if not s.retiring]
+    crashes = bool(live) and all(s.waiting for s in live)
+    startable = (aim is not None or good is not None) and not crashes
+    return Route(placement.function, version, None, placement.limits.wall_ms, startable=startable)
 
 
-def _remember(snapshot: Snapshot, observed: Observed) -> Iterator[RememberGood]:
-    good = {}
-    for placement in snapshot.placements:
-        aim = target(placement, observed)
-        if aim is not None and any(s.ready and s.spec == aim for s in observed.sandboxes):
-            good[placement.function] = Good(aim.version, aim.limits)
-        elif (old := observed.good.get(placement.function)) is not None:
-            good[placement.function] = old
-    if good != dict(observed.good):
-        yield RememberGood(good)
+def _switch(wanted: Mapping[str, Wanted], world: _World) -> Iterator[SwitchRoutes]:
+    should = _routes(wanted, world)
+    before = world.observed.routes
+    gone = [host for name in world.only for host in world.hosts.get(name, ()) if host not in should]
+    # A hostname that has changed hands is routed by its new owner, who is planned for as well.
+    gone = [host for host in gone if world.index.owners.get(host) is None]
+    fresh = {host: route for host, route in should.items() if before.get(host) != route}
+    if fresh or gone:
+        after = {**before, **fresh}
+        for host in gone:
+            del after[host]
+        yield SwitchRoutes(after, frozenset([*fresh, *gone]))
 
 
-def _drains(wanted: Mapping[str, tuple[SandboxSpec, ...]], observed: Observed) -> Iterator[DrainSandbox]:
-    kept: set[SandboxSpec] = set()
-    routed = {route.slot for route in observed.routes.values()}
-    for sandbox in sorted(observed.sandboxes, key=lambda s: (not s.ready, s.slot)):
+def _remember(world: _World) -> Iterator[RememberGood]:
+    fresh: dict[str, Good] = {}
+    for name in world.only:
+        placement = world.index.placements.get(name)
+        aim = None if placement is None else target(placement, world.observed)
+        if aim is not None and any(s.ready and s.spec == aim for s in world.sandboxes.get(name, ())):
+            good = Good(aim.version, aim.limits)
+            if world.observed.good.get(name) != good:
+                fresh[name] = good
+    gone = [name for name in world.only if name not in world.index.placements and name in world.observed.good]
+    if fresh or gone:
+        after = {**world.observed.good, **fresh}
+        for name in gone:
+            del after[name]
+        yield RememberGood(after)
+
+
+def _drains(wanted: Mapping[str, Wanted], world: _World) -> Iterator[DrainSandbox]:
+    kept: dict[SandboxSpec, int] = defaultdict(int)
+    for sandbox in sorted(world.observed.sandboxes, key=lambda s: (not s.ready, s.slot not in world.routed, s.slot)):
         if sandbox.retiring:
             continue
-        if sandbox.spec in wanted.get(sandbox.spec.function, ()) and sandbox.spec not in kept:
-            kept.add(sandbox.spec)
-        elif sandbox.slot not in routed:
+        if kept[sandbox.spec] < wanted.get(sandbox.spec.function, {}).get(sandbox.spec, 0):
+            kept[sandbox.spec] += 1
+        elif sandbox.slot not in world.routed:
             yield DrainSandbox(sandbox.slot)
 
 
-def _removals(
-    snapshot: Snapshot, wanted: Mapping[str, tuple[SandboxSpec, ...]], observed: Observed
-) -> Iterator[RemoveBundle]:
-    placed = {placement.function for placement in snapshot.placements}
+def _removals(wanted: Mapping[str, Wanted], world: _World) -> Iterator[RemoveBundle]:
+    placements = world.index.placements
     used = {spec.version.digest for specs in wanted.values() for spec in specs}
-    used |= {p.version.digest for p in snapshot.placements if p.version is not None}
-    used |= {good.version.digest for function, good in observed.good.items() if function in placed}
-    used |= {sandbox.spec.version.digest for sandbox in observed.sandboxes}
-    yield from (RemoveBundle(digest) for digest in sorted(observed.bundles - used))
+    used |= {p.version.digest for p in placements.values() if p.version is not None}
+    used |= {good.version.digest for function, good in world.observed.good.items() if function in placements}
+    used |= {sandbox.spec.version.digest for sandbox in world.observed.sandboxes}
+    yield from (RemoveBundle(digest) for digest in sorted(world.observed.bundles - used))

@@ -1,6 +1,6 @@
 """What the control plane wants of a node, and what the node observes of itself: the two arguments of diff()."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -10,15 +10,85 @@ class Dialect(StrEnum):
 
     WORKERS = "workers"
     DENO = "deno"
+    VERCEL = "vercel"
+    STATIC = "static"  # no program: the version's assets alone
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one sandbox may use."""
+    """What a function may use: each sandbox of it, each request, and the function as a whole on this node."""
 
     cpu_ms: int = 50
     memory_mib: int = 128
     wall_ms: int = 30_000
+    subrequests: int = 50
+    request_body_bytes: int = 10 << 20
+    concurrency: int = 500
+    instances: int = 4
+
+
+class HtmlHandling(StrEnum):
+    """What a path without a file of its name means."""
+
+    AUTO_TRAILING_SLASH = "auto_trailing_slash"
+    FORCE_TRAILING_SLASH = "force_trailing_slash"
+    DROP_TRAILING_SLASH = "drop_trailing_slash"
+    NONE = "none"
+
+
+class NotFoundHandling(StrEnum):
+    """What is answered when no file fits and no program is asked."""
+
+    NONE = "none"
+    PAGE_404 = "404_page"
+    SINGLE_PAGE_APPLICATION = "single_page_application"
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """Static files of a version; *digest* is that of the pack, *binding* the name under which the program reaches them, empty for none."""
+
+    digest: str
+    size_bytes: int
+    binding: str = ""
+    html_handling: HtmlHandling = HtmlHandling.AUTO_TRAILING_SLASH
+    not_found_handling: NotFoundHandling = NotFoundHandling.NONE
+    program_first: bool = False
+    program_first_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimiter:
+    """A binding that counts a key's calls on this node."""
+
+    name: str
+    limit: int
+    period_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRoute:
+    """Which export of the bundle holds the module that answers a path pattern."""
+
+    path: str
+    export: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a version brings with it beside its module. Empty *secrets* means all of the function's, empty *matchers* every path."""
+
+    vars: Mapping[str, str] = field(default_factory=dict, hash=False)
+    secrets: tuple[str, ...] = ()
+    crons: tuple[str, ...] = ()
+    rate_limiters: tuple[RateLimiter, ...] = ()
+    assets: Assets | None = None
+    handlers: tuple[str, ...] = ()
+    compatibility_date: str = ""
+    compatibility_flags: tuple[str, ...] = ()
+    matchers: tuple[str, ...] = ()
+    edge_routes: tuple[EdgeRoute, ...] = ()
+    version_binding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +97,24 @@ class Version:
     digest: str
     size_bytes: int
     dialect: Dialect
+    manifest: Manifest = field(default_factory=Manifest)
+    created_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PathRoute:
+    """A path prefix of a hostname that a function answers; the longest of all functions' wins."""
+
+    hostname: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How many *requests* one client address may send within *period_s*; 0: no limit."""
+
+    requests: int = 0
+    period_s: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +130,10 @@ class Placement:
     limits: Limits
     version: Version | None
     problem: str = ""
+    routes: tuple[PathRoute, ...] = ()
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    cache_epoch: int = 0  # what was cached under a smaller one is forgotten
+    secrets: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)  # never logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +146,19 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSpec:
-    """What a sandbox runs; a sandbox never changes its spec."""
+    """What a sandbox runs; a sandbox never changes its spec. *env* is what its program reads: a change of a secret is another spec."""
 
     function: str
     version: Version
     limits: Limits
+    env: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)  # holds secrets: never logged
+
+
+def sandbox_spec(placement: Placement, version: Version, limits: Limits) -> SandboxSpec:
+    """Return what a sandbox of *version* runs for *placement*: it gets the version's vars, and over them the secrets that it asks for."""
+    wanted = version.manifest.secrets
+    secrets = {name: value for name, value in placement.secrets.items() if not wanted or name in wanted}
+    return SandboxSpec(placement.function, version, limits, {**version.manifest.vars, **secrets})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +169,35 @@ class SandboxView:
     spec: SandboxSpec
     ready: bool
     retiring: bool
+    idle: bool = False  # ready, and unused for long enough to be ended
+    crashed: bool = False  # it was ready, its process has ended, another one is to come
+    waiting: bool = False  # no process now: it crashes again and again
+    used_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where requests for one hostname go; *slot* is None while the function has no ready sandbox."""
+    """Where requests for one hostname go; *slot* is None while the function has no ready sandbox.
+
+    *slots* are those of several sandboxes of the version, any of which may serve. *startable* without a slot: the first request starts one.
+    *shares* divide the requests among versions, a hundred in all; *refusal* is the reason why none is served. *assets* is the digest of the
+    files that answer before the program does, *static* says that there is no program.
+    """
 
     function: str
     version: int
     slot: int | None
     wall_ms: int
+    slots: tuple[int, ...] = ()
+    startable: bool = False
+    shares: tuple[tuple[int, "Route"], ...] = ()
+    request_body_bytes: int = Limits().request_body_bytes
+    concurrency: int = Limits().concurrency
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    cache_epoch: int = 0
+    assets: str = ""
+    static: bool = False
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +231,13 @@ class Observed:
     fetch_failures: Mapping[str, FetchFailure] = field(default_factory=dict)
     sandboxes: tuple[SandboxView, ...] = ()
     free_slots: tuple[int, ...] = ()  # in the order in which they should be taken
+    warm_slots: tuple[int, ...] = ()  # those with a process that waits for a program
+    demanded: frozenset[str] = frozenset()  # functions that requests wait for
+    instances: Mapping[str, int] = field(default_factory=dict)  # sandboxes under load, where they are more than one
     routes: Mapping[str, Route] = field(default_factory=dict)
+    hosts: Mapping[str, Collection[str]] | None = (
+        None  # those of routes by function, where somebody keeps count of them
+    )
     good: Mapping[str, Good] = field(default_factory=dict)
     refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by function
     held: Mapping[SandboxSpec, float] = field(default_factory=dict)  # what failed to start, and when to try it again

@@ -1,11 +1,12 @@
 """How far the node is with each placement, as its report tells the control plane."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from node.plan.diff import routes, target
-from node.plan.records import Observed, Placement, Route, SandboxSpec, Snapshot
+from node.plan.diff import Index, index, is_proven, routes_some, target
+from node.plan.records import Observed, Placement, Route, SandboxSpec, SandboxView, Snapshot
 
 
 class Progress(StrEnum):
@@ -21,48 +22,84 @@ class PlacementStatus:
     progress: Progress
     active_version: int
     error: str = ""
+    overruns: Mapping[str, int] = field(default_factory=dict, hash=False)  # by reason code, since the agent started
+    breaker_open: bool = False
 
 
 def statuses(snapshot: Snapshot, observed: Observed) -> tuple[PlacementStatus, ...]:
     """Return one status for each placement, in the snapshot's order."""
-    planned = routes(snapshot, observed)
-    return tuple(_status(placement, planned, observed) for placement in snapshot.placements)
+    placed = index(snapshot)
+    found = statuses_some(placed, observed, placed.placements.keys(), 0.0)
+    return tuple(found[name] for name in placed.placements)
 
 
-def _status(placement: Placement, planned: Mapping[str, Route], observed: Observed) -> PlacementStatus:
+def statuses_some(placed: Index, observed: Observed, only: Collection[str], now: float) -> dict[str, PlacementStatus]:
+    """Return the statuses of the placed functions in *only*; like diff_some(), for no more than the cost of those."""
+    planned = routes_some(placed, observed, only, now)
+    sandboxes: dict[str, list[SandboxView]] = defaultdict(list)
+    for sandbox in observed.sandboxes:
+        sandboxes[sandbox.spec.function].append(sandbox)
+    return {
+        name: _status(placed.placements[name], planned, sandboxes.get(name, []), observed)
+        for name in only
+        if name in placed.placements
+    }
+
+
+def _status(
+    placement: Placement, planned: Mapping[str, Route], sandboxes: list[SandboxView], observed: Observed
+) -> PlacementStatus:
     active = _active_version(placement, observed)
-    progress, error = _progress(placement, planned, observed)
+    progress, error = _progress(placement, planned, sandboxes, observed)
     return PlacementStatus(placement.function, placement.generation, progress, active, error)
 
 
 def _active_version(placement: Placement, observed: Observed) -> int:
-    served = [r.version for r in observed.routes.values() if r.function == placement.function and r.slot is not None]
-    return served[0] if served else 0
+    # A version that sleeps is active: its first request starts it.
+    for host in placement.hostnames:
+        route = observed.routes.get(host)
+        if route is None or route.function != placement.function:
+            continue
+        if route.slot is not None or (route.startable and placement.function in observed.good):
+            return route.version
+    return 0
 
 
-def _progress(placement: Placement, planned: Mapping[str, Route], observed: Observed) -> tuple[Progress, str]:
+def _progress(
+    placement: Placement, planned: Mapping[str, Route], sandboxes: list[SandboxView], observed: Observed
+) -> tuple[Progress, str]:
     if placement.problem:
         return Progress.REFUSED, placement.problem
     refusal = observed.refusals.get(placement.function)
     if refusal is not None and refusal.generation == placement.generation:
         return Progress.REFUSED, refusal.error
     aim = target(placement, observed)
-    if aim is None or _serves(aim, placement, planned, observed):
+    if aim is None or _serves(aim, placement, planned, sandboxes, observed):
         return Progress.ACTIVE, ""  # with no aim, nothing is asked for, and that is what is served
-    return Progress.PENDING, _obstacle(aim, observed)
+    return Progress.PENDING, _obstacle(aim, sandboxes, observed)
 
 
-def _serves(aim: SandboxSpec, placement: Placement, planned: Mapping[str, Route], observed: Observed) -> bool:
-    switched = all(observed.routes.get(host) == planned[host] for host in placement.hostnames)
-    return switched and any(s.ready and s.spec == aim for s in observed.sandboxes)
+def _serves(
+    aim: SandboxSpec,
+    placement: Placement,
+    planned: Mapping[str, Route],
+    sandboxes: list[SandboxView],
+    observed: Observed,
+) -> bool:
+    # A hostname that two functions claim may be the other one's.
+    if any(observed.routes.get(host) != planned.get(host, observed.routes.get(host)) for host in placement.hostnames):
+        return False
+    own = [s for s in sandboxes if s.spec == aim and not s.retiring]
+    return any(s.ready for s in own) or (is_proven(aim, observed) and not any(s.crashed for s in own))
 
 
-def _obstacle(aim: SandboxSpec, observed: Observed) -> str:
+def _obstacle(aim: SandboxSpec, sandboxes: list[SandboxView], observed: Observed) -> str:
     if (failure := observed.fetch_failures.get(aim.version.digest)) is not None:
         return failure.error
-    if any(s.spec == aim and s.ready for s in observed.sandboxes):
+    if any(s.spec == aim and s.ready for s in sandboxes):
         return observed.switch_error
-    runs = any(s.spec == aim and not s.retiring for s in observed.sandboxes)
-    if not runs and aim.version.digest in observed.bundles and not observed.free_slots:
+    runs = any(s.spec == aim and not s.retiring for s in sandboxes)
+    full = not (observed.free_slots or observed.warm_slots)
+    if not runs and aim.version.digest in observed.bundles and full:
         return "no slot is free: the node runs as many sandboxes as it may"
     return ""

@@ -1,20 +1,22 @@
 """Holds the node's sandboxes: feeds the lifecycle with what happens, and carries its commands out. It decides nothing itself."""
 
 import asyncio
+import contextlib
+import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, assert_never
 
 from nearhop import log
 from nearhop.errors import NearhopError
-from node.lifecycle import machine
+from node.lifecycle import machine, scale
 from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, wants_counts
 from node.lifecycle.machine import Phase
-from node.plan.records import SandboxSpec, SandboxView
-from node.sandbox import command, process
+from node.plan.records import Limits, SandboxSpec, SandboxView
+from node.sandbox import command, handover, process
 from node.sandbox.process import Guest, Message
 
 _IDLE_S = 0.05  # between samples once nothing has used CPU for _IDLE_AFTER_S
@@ -24,8 +26,14 @@ _FAST_S = 0.004
 _BUSY_STEP_S = 0.002  # CPU between two samples that makes the next one fast
 _MEMORY_EVERY_S = 0.25
 _DRAIN_POLL_S = 0.05
+_LOAD_EVERY_S = 0.5  # between questions about what the sandboxes that spend CPU serve
+_LOAD_STEP_S = 30e-6  # CPU since the last question that one request costs at least
+_IDLE_POLL_S = 1.0
 _REASON_WITHIN_S = 0.1
 _CONNECTIONS_GONE_WITHIN_S = 10.0
+_WARM_LIMITS = Limits()  # what a process is started with whose program is not known yet
+_WARM_BOOT_S = 0.2
+_WARM_LEAVES_FREE = 1  # slots that no waiting process takes
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
 _logger = log.get(__name__)
 
@@ -55,23 +63,41 @@ class Settings:
     socket: Callable[[int], Path]
     boot_cpu_s: float = 1.0
     boot_wall_s: float = 10.0
+    idle_s: float = 300.0
+    warm: int = 0  # processes that wait for a program
+    node: str = ""
+    region: str = ""
+    services: Mapping[str, Path] = field(default_factory=dict)  # the node's sockets that programs are served from
 
 
 @dataclass(slots=True)
 class _Held:
     """A slot in use: the pure state, and the process that belongs to it."""
 
-    spec: SandboxSpec
-    source: bytes
     state: machine.Sandbox
+    spec: SandboxSpec | None = None  # None while it is warm
+    source: bytes = b""
+    control: str = ""  # what the guest knows the agent by
     guest: Guest | None = None
+    fed: asyncio.Event = field(default_factory=asyncio.Event)
+    direct: int = 0  # requests in flight that reached it past the ingress' slot: those that started it
+    direct_finished: int = 0
+    in_flight: int = 0
+    window: tuple[float, float] = (0.0, 0.0)  # CPU time and time when the load was last read
     last_cpu_s: float = 0.0
     memory_bytes: int = 0
     memory_at: float = 0.0
     asked_at: float = 0.0
     finished: int = 0
     sample: Sample | None = None
+    asked_cpu_s: float = 0.0
     repeated: bool = False  # the last sample was as the one before it: another one would teach nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    finished: int
+    in_flight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +112,14 @@ class Usage:
 
 
 class Pool:
-    """The sandboxes by slot. *changed* is called after every change of phase, *ended* when one that was never ready is gone."""
+    """The sandboxes by slot. *changed* is called with the function after every change, *ended* when one that was never ready is gone."""
 
     def __init__(
         self,
         settings: Settings,
         ingress: Ingress,
         *,
-        changed: Callable[[], None],
+        changed: Callable[[str], None],
         ended: Callable[[SandboxSpec, str], None],
     ) -> None:
         self._settings = settings
@@ -105,32 +131,82 @@ class Pool:
         self._wake = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._active_at = 0.0
+        self._load_at = 0.0
+        self._scales: dict[SandboxSpec, scale.Scale] = {}
+        self._warm_failures = 0
+        self._warm_retry_at = 0.0
         self.terminations: dict[str, tuple[int, Reason]] = {}
 
+    # What is there
+
     def views(self) -> tuple[SandboxView, ...]:
-        return tuple(
-            SandboxView(
-                slot, held.spec, held.state.phase is Phase.READY, held.state.retiring or held.state.phase is Phase.GONE
-            )
-            for slot, held in self._held.items()
-        )
+        return tuple(_view(slot, held, held.spec) for slot, held in self._held.items() if held.spec is not None)
 
     def free_slots(self) -> tuple[int, ...]:
         return tuple(self._free)
+
+    def warm_slots(self) -> tuple[int, ...]:
+        """Return the slots with a process that waits for a program, those that have waited longest first."""
+        warm = [slot for slot, held in self._held.items() if held.state.phase is Phase.WARM]
+        return tuple(sorted(warm, key=lambda slot: self._held[slot].state.since))
+
+    def instances(self) -> dict[str, int]:
+        """Return how many sandboxes the functions should have that should have more than one."""
+        return {spec.function: state.instances for spec, state in self._scales.items() if state.instances > 1}
 
     def usage(self) -> list[Usage]:
         return [
             Usage(held.spec, held.state.phase, held.memory_bytes, held.last_cpu_s, held.finished)
             for held in self._held.values()
-            if held.state.phase is not Phase.GONE
+            if held.state.phase is not Phase.GONE and held.spec is not None
         ]
 
+    def ready_slots(self, function: str) -> list[tuple[int, SandboxSpec]]:
+        """Return the function's sandboxes that serve."""
+        return [
+            (slot, held.spec)
+            for slot, held in self._held.items()
+            if held.spec is not None and held.spec.function == function and held.state.serves
+        ]
+
+    def control(self, slot: int) -> str:
+        """Return the secret by which the slot's guest knows the agent."""
+        return self._held[slot].control
+
+    def socket(self, slot: int) -> Path:
+        return self._settings.socket(slot)
+
+    @contextlib.contextmanager
+    def serving(self, slot: int) -> Iterator[None]:
+        """Count a request that reaches the slot's sandbox past the ingress, for as long as it lasts: limits and drains look at it too."""
+        held = self._held[slot]
+        held.direct += 1
+        try:
+            yield
+        finally:
+            held.direct -= 1
+            held.direct_finished += 1
+
+    def last_reason(self, slot: int) -> Reason | None:
+        """Return why the slot's last process ended."""
+        held = self._held.get(slot)
+        return None if held is None else held.state.reason
+
+    # What changes it
+
     def start(self, slot: int, spec: SandboxSpec, source: bytes) -> None:
-        """Start a sandbox on a free slot."""
-        self._free.remove(slot)
-        state, commands = machine.start(_budget(spec, self._settings), time.monotonic())
-        held = self._held[slot] = _Held(spec, source, state)
-        self._carry_out(slot, held, commands)
+        """Start a sandbox on a free slot, or on one whose process waits for a program."""
+        held = self._held.get(slot)
+        control = secrets.token_hex(16)
+        if held is None:
+            self._free.remove(slot)
+            state, commands = machine.start(_budget(spec, self._settings), time.monotonic())
+            held = self._held[slot] = _Held(state, spec, source, control)
+            self._carry_out(slot, held, commands)
+        else:
+            held.spec, held.source, held.control = spec, source, control
+            fits = spec.limits.memory_mib == _WARM_LIMITS.memory_mib
+            self._take(slot, machine.Assigned(_budget(spec, self._settings), fits))
         self._wake.set()
 
     def retire(self, slot: int) -> None:
@@ -143,6 +219,7 @@ class Pool:
             self._group = group
             try:
                 while True:
+                    self._refill()
                     if not self._held:
                         self._wake.clear()
                         await self._wake.wait()
@@ -156,6 +233,21 @@ class Pool:
     def _pause_s(self) -> float:
         rests = time.monotonic() - self._active_at >= _IDLE_AFTER_S
         return _IDLE_S if rests else _SLOW_S
+
+    def _refill(self) -> None:
+        # One at a time, and never while a program starts: a process to come must not slow down one that is waited for.
+        now = time.monotonic()
+        warm = [held for held in self._held.values() if held.state.phase is Phase.WARM]
+        booting = any(held.state.phase is Phase.STARTING for held in self._held.values())
+        fresh = any(now - held.state.since < _WARM_BOOT_S for held in warm)
+        if len(warm) >= self._settings.warm or booting or fresh or now < self._warm_retry_at:
+            return
+        if len(self._free) <= _WARM_LEAVES_FREE:
+            return
+        slot = self._free.pop()
+        state, commands = machine.prepare(_budget_of(_WARM_LIMITS, self._settings), now)
+        held = self._held[slot] = _Held(state)
+        self._carry_out(slot, held, commands)
 
     async def _sample_all(self) -> bool:
         now = time.monotonic()
@@ -173,8 +265,8 @@ class Pool:
                 self._active_at = now
             held.last_cpu_s = cpu_s
             readings[slot] = (held.guest, cpu_s)
-            if self._asks(held, cpu_s, now):
-                held.asked_at = now
+            if held.spec is not None and self._asks(held, cpu_s, now):
+                held.asked_at, held.asked_cpu_s = now, cpu_s
                 asking.append(slot)
             if step_s >= _BUSY_STEP_S or now - held.memory_at >= _MEMORY_EVERY_S:
                 held.memory_bytes = held.guest.memory_bytes() or 0
@@ -184,9 +276,9 @@ class Pool:
             current = self._held.get(slot)
             if current is None or current.guest is not guest:
                 continue
-            counted = counters.get(slot)
+            counted = _added(counters.get(slot), current)
             if counted is not None:
-                current.finished = counted.finished
+                current.finished, current.in_flight = counted.finished, counted.in_flight
             sample = Sample(
                 cpu_s,
                 current.memory_bytes,
@@ -197,14 +289,50 @@ class Pool:
             current.sample = sample
             if not (current.repeated and repeated):
                 self._take(slot, machine.Sampled(sample))
+        if now - self._load_at >= _LOAD_EVERY_S:
+            self._load_at = now
+            self._scale(now)
         return busy
+
+    def _scale(self, now: float) -> None:
+        loads: dict[SandboxSpec, list[scale.Load]] = defaultdict(list)
+        for held in self._held.values():
+            if held.spec is None or not held.state.serves:
+                continue
+            cpu_s, at = held.window
+            held.window = (held.last_cpu_s, now)
+            share = (held.last_cpu_s - cpu_s) / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
+            loads[held.spec].append(scale.Load(held.in_flight, share))
+        before = self._scales
+        self._scales = {
+            spec: scale.step(before.get(spec, scale.Scale()), tuple(items), spec.limits.instances, now)
+            for spec, items in loads.items()
+        }
+        for spec, state in self._scales.items():
+            if state.instances != before.get(spec, scale.Scale()).instances:
+                _logger.info(
+                    "instances changed",
+                    function=spec.function,
+                    version=spec.version.number,
+                    instances=state.instances,
+                    serving=len(loads[spec]),
+                )
+                self._changed(spec.function)
 
     @staticmethod
     def _asks(held: _Held, cpu_s: float, now: float) -> bool:
+        waited_s = now - held.asked_at
         if held.state.phase is Phase.DRAINING:
-            return now - held.asked_at >= _DRAIN_POLL_S
+            return waited_s >= _DRAIN_POLL_S
         meter = held.state.meter
-        return held.state.phase is Phase.READY and meter is not None and wants_counts(meter, cpu_s, held.state.budget)
+        if not held.state.serves or meter is None:
+            return False
+        if wants_counts(meter, cpu_s, held.state.budget):
+            return True
+        if cpu_s - held.asked_cpu_s >= _LOAD_STEP_S and waited_s >= _LOAD_EVERY_S:
+            return True
+        rested = held.state.phase is Phase.READY and now - held.state.used_at >= held.state.budget.idle_s
+        return rested and waited_s >= _IDLE_POLL_S
 
     def _take(self, slot: int, event: machine.Event) -> None:
         held = self._held.get(slot)
@@ -217,7 +345,12 @@ class Pool:
             self._phase_changed(slot, held, before)
 
     def _phase_changed(self, slot: int, held: _Held, before: machine.Sandbox) -> None:
-        state, function = held.state, held.spec.function
+        state = held.state
+        if held.spec is None:
+            if state.phase is Phase.GONE:
+                self._warm_failed(slot, state.error)
+            return
+        function = held.spec.function
         _logger.info(
             "sandbox changed", function=function, version=held.spec.version.number, slot=slot, phase=state.phase.value,
             before=before.phase.value, reason=None if state.reason is None else state.reason.value,
@@ -229,13 +362,25 @@ class Pool:
             if not state.proven and not state.retiring:
                 self._ended(held.spec, state.error or (state.reason or Reason.BOOT_FAILED).value)
             self._spawn_task(self._release(slot), name=f"release {slot}")
-        self._changed()
+        self._changed(function)
+
+    def _warm_failed(self, slot: int, error: str) -> None:
+        self._warm_failures += 1
+        self._warm_retry_at = time.monotonic() + machine.restart_delay(self._warm_failures + 1)
+        _logger.warning("a process that waited for a program ended", slot=slot, error=error)
+        self._spawn_task(self._release(slot), name=f"release {slot}")
 
     def _carry_out(self, slot: int, held: _Held, commands: tuple[machine.Command, ...]) -> None:
         for wish in commands:
             match wish:
                 case machine.Spawn():
+                    held.fed = asyncio.Event()
+                    if held.spec is not None:
+                        held.fed.set()
                     self._spawn_task(self._live(slot, held), name=f"sandbox {slot}")
+                case machine.Feed():
+                    self._warm_failures = 0
+                    held.fed.set()
                 case machine.Kill(reason):
                     self._spawn_task(self._kill(slot, held, reason), name=f"kill {slot}")
                 case _:
@@ -253,25 +398,37 @@ class Pool:
         status, last_words = 127, ""
         try:
             _unlink(socket)
+            limits = _WARM_LIMITS if held.spec is None else held.spec.limits
             argv = command.argv(
-                self._settings.deno, socket, memory_mib=held.spec.limits.memory_mib, deny_net=self._settings.deny_net
+                self._settings.deno, socket, memory_mib=limits.memory_mib, deny_net=self._settings.deny_net
             )
             guest = await process.spawn(argv, command.environment(self._settings.cache_dir), cwd=self._settings.run_dir)
         except OSError as error:
             last_words = str(error)
         else:
             held.guest, held.last_cpu_s, held.memory_at, held.repeated = guest, 0.0, 0.0, False
+            held.asked_cpu_s, held.in_flight, held.window = 0.0, 0, (0.0, 0.0)
             if not held.state.live or held.state.phase is Phase.STOPPING:
                 guest.kill()  # it was given up while it was being started
-            header = {"dialect": held.spec.version.dialect.value}
             try:
-                status = await guest.run(header, held.source, lambda message: self._heard(slot, held, message))
+                status = await guest.serve(self._program(held), lambda message: self._heard(slot, held, message))
             finally:
                 held.guest = None
             last_words = guest.last_words()
         if last_words:
-            _logger.debug("sandbox said", function=held.spec.function, slot=slot, stderr=last_words)
+            _logger.debug("sandbox said", function=_name(held), slot=slot, stderr=last_words)
         self._take(slot, machine.Exited(status, process.clean(last_words, keep="\n", limit=1000)))
+
+    async def _program(self, held: _Held) -> bytes:
+        """Return what the guest reads, once it is known."""
+        await held.fed.wait()
+        if held.spec is None:
+            raise RuntimeError("a sandbox was fed without a program")
+        settings = self._settings
+        header = handover.header(
+            held.spec, node=settings.node, region=settings.region, control=held.control, services=settings.services
+        )
+        return handover.encode(header, held.source)
 
     def _heard(self, slot: int, held: _Held, message: Message) -> None:
         match message.event:
@@ -281,14 +438,14 @@ class Pool:
             case "failed":
                 self._take(slot, machine.BootFailed(message.text))
             case _:
-                _logger.debug("function log", function=held.spec.function, slot=slot, message=message.text)
+                _logger.debug("function log", function=_name(held), slot=slot, message=message.text)
 
     async def _kill(self, slot: int, held: _Held, reason: Reason) -> None:
         if reason is not Reason.RETIRED:
             _logger.warning(
                 "sandbox killed",
-                function=held.spec.function,
-                version=held.spec.version.number,
+                function=_name(held),
+                version=0 if held.spec is None else held.spec.version.number,
                 slot=slot,
                 reason=reason.value,
             )
@@ -316,21 +473,50 @@ class Pool:
                 _logger.debug("connections unknown", slot=slot, error=str(error))
             await asyncio.sleep(_DRAIN_POLL_S)
         await self._tell_reason(slot, None)
-        del self._held[slot]
+        held = self._held.pop(slot)
         self._free.append(slot)
-        self._changed()
+        self._wake.set()
+        self._changed(_name(held))
 
 
 def _unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def _name(held: _Held) -> str:
+    return "" if held.spec is None else held.spec.function
+
+
+def _view(slot: int, held: _Held, spec: SandboxSpec) -> SandboxView:
+    state = held.state
+    return SandboxView(
+        slot,
+        spec,
+        ready=state.serves,
+        retiring=state.retiring or state.phase is Phase.GONE,
+        idle=state.phase is Phase.IDLE,
+        crashed=state.proven and not state.serves,
+        waiting=state.phase is Phase.BACKOFF,
+        used_at=state.used_at,
+    )
+
+
+def _added(counted: Counted | None, held: _Held) -> Counted | None:
+    if counted is None:
+        return None
+    return _Count(counted.finished + held.direct_finished, counted.in_flight + held.direct)
+
+
 def _budget(spec: SandboxSpec, settings: Settings) -> Budget:
-    limits = spec.limits
+    return _budget_of(spec.limits, settings)
+
+
+def _budget_of(limits: Limits, settings: Settings) -> Budget:
     return Budget(
         cpu_s=limits.cpu_ms / 1000,
         memory_bytes=(limits.memory_mib << 20) + _HEADROOM_BYTES,
         boot_cpu_s=settings.boot_cpu_s,
         boot_wall_s=settings.boot_wall_s,
         drain_s=limits.wall_ms / 1000 + 1.0,
+        idle_s=settings.idle_s,
     )

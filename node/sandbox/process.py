@@ -7,12 +7,13 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nearhop import children
+from node.sandbox import handover
 
 _LINE_BYTES = 64 << 10
 _STDERR_LINES = 12
@@ -64,12 +65,22 @@ class Guest:
         return "\n".join(line for line in self._errors if line.strip())
 
     async def run(self, header: Mapping[str, object], source: bytes, heard: Callable[[Message], None]) -> int:
-        """Hand the program over, pass on what is heard, and return the exit status once the process is reaped."""
+        """Hand the program over at once; else as serve()."""
+
+        async def program() -> bytes:
+            return handover.encode(header, source)
+
+        return await self.serve(program(), heard)
+
+    async def serve(self, program: Awaitable[bytes], heard: Callable[[Message], None]) -> int:
+        """Hand the program over once it is there, pass on what is heard, and return the exit status once the process is reaped."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._feed(header, source), name=f"guest {self.pid} stdin")
-                group.create_task(self._hear(heard), name=f"guest {self.pid} stdout")
+                feeding = group.create_task(self._feed(program), name=f"guest {self.pid} stdin")
+                hearing = group.create_task(self._hear(heard), name=f"guest {self.pid} stdout")
                 group.create_task(self._note(), name=f"guest {self.pid} stderr")
+                await hearing
+                feeding.cancel()  # nobody is left who would read it
             return await self._process.wait()
         finally:
             self.kill()
@@ -77,12 +88,13 @@ class Guest:
             os.close(self._pidfd)
             self._pidfd = -1
 
-    async def _feed(self, header: Mapping[str, object], source: bytes) -> None:
+    async def _feed(self, program: Awaitable[bytes]) -> None:
         stdin = self._process.stdin
         if stdin is None:
-            return
+            raise RuntimeError("the guest's standard input is not a pipe")
+        content = await program
         with contextlib.suppress(ConnectionError):  # it ended before it had read everything; its status says why
-            stdin.write(json.dumps(header).encode() + b"\n" + source)
+            stdin.write(content)
             await stdin.drain()
             stdin.close()
             await stdin.wait_closed()

@@ -10,10 +10,13 @@ from collections.abc import Callable
 
 LABEL_MAX = 63  # RFC 1035 section 2.3.4
 HOSTNAME_MAX = 253  # RFC 1035 section 2.3.4: 255 octets on the wire
+PATH_MAX = 256
 REQUEST_ID_MAX = 64
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_PATH = re.compile(r"/[A-Za-z0-9/._~-]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]+")
 # Names that the zone itself uses, or that would read as a part of it.
 _RESERVED = frozenset({"localhost", "wpad", "isatap"})
@@ -63,6 +66,25 @@ def hostname_reasons(value: str) -> list[str]:
     if len(value) > HOSTNAME_MAX:
         return [f"has {len(value)} characters; at most {HOSTNAME_MAX} are allowed"]
     return [f'label "{label}" {reason}' for label in value.split(".") for reason in label_reasons(label)]
+
+
+def path_prefix_reasons(value: str) -> list[str]:
+    """Say why *value* cannot be the path prefix of a route: it is compared as it stands, so it holds nothing that could be spelled in two ways."""
+    if not value.startswith("/"):
+        return ["must begin with /"]
+    reasons = []
+    if len(value) > PATH_MAX:
+        reasons.append(f"has {len(value)} characters; at most {PATH_MAX} are allowed")
+    if not _PATH.fullmatch(value):
+        reasons.append("may hold only letters, digits and / . _ ~ -")
+    if "//" in value or any(part in {".", ".."} for part in value.split("/")):
+        reasons.append("must not hold //, /./ or /../")
+    return reasons
+
+
+def variable_reasons(value: str) -> list[str]:
+    """Say why *value* cannot name a variable of a program's environment."""
+    return [] if _VARIABLE.fullmatch(value) else ["must be a letter or _, then at most 63 letters, digits or _"]
 
 
 def request_id_reasons(value: str) -> list[str]:

@@ -82,3 +82,21 @@ def test_what_is_accepted_is_safe_everywhere(value: str) -> None:
         assert value == value.lower()
         assert not set(value) & set("/.%_ \n")
         assert names.hostname_reasons(f"{value}.example.org") == []
+
+
+@pytest.mark.parametrize("value", ["/", "/shop", "/shop/", "/a.b/_c~d-e", "/..a"])
+def test_path_prefixes(value: str) -> None:
+    assert names.path_prefix_reasons(value) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["", "shop", "/a b", "/a\n", "/a?b", "/a#b", "/a%2e", "//", "/a/../b", "/./", "/ä", "/" + "a" * 256]
+)
+def test_what_is_no_path_prefix(value: str) -> None:
+    assert names.path_prefix_reasons(value)
+
+
+@pytest.mark.parametrize(("value", "sound"), [("A", True), ("_a9", True), ("9a", False), ("", False), ("A-B", False)])
+def test_names_of_variables(value: str, sound: bool) -> None:
+    assert (names.variable_reasons(value) == []) is sound
+    assert names.variable_reasons("A" * 65)

@@ -147,20 +147,22 @@ class NodeLog(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[_common_pb2.LogEntry, _Mapping]]] = ..., missed: _Optional[int] = ...) -> None: ...
 
 class PlacedVersion(_message.Message):
-    __slots__ = ("number", "digest", "size_bytes", "dialect", "percent", "manifest")
+    __slots__ = ("number", "digest", "size_bytes", "dialect", "percent", "manifest", "created_at")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     DIALECT_FIELD_NUMBER: _ClassVar[int]
     PERCENT_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     number: int
     digest: str
     size_bytes: int
     dialect: _common_pb2.Dialect
     percent: int
     manifest: _common_pb2.Manifest
-    def __init__(self, number: _Optional[int] = ..., digest: _Optional[str] = ..., size_bytes: _Optional[int] = ..., dialect: _Optional[_Union[_common_pb2.Dialect, str]] = ..., percent: _Optional[int] = ..., manifest: _Optional[_Union[_common_pb2.Manifest, _Mapping]] = ...) -> None: ...
+    created_at: float
+    def __init__(self, number: _Optional[int] = ..., digest: _Optional[str] = ..., size_bytes: _Optional[int] = ..., dialect: _Optional[_Union[_common_pb2.Dialect, str]] = ..., percent: _Optional[int] = ..., manifest: _Optional[_Union[_common_pb2.Manifest, _Mapping]] = ..., created_at: _Optional[float] = ...) -> None: ...
 
 class BundleRequest(_message.Message):
     __slots__ = ("digest",)

@@ -31,7 +31,14 @@ reports = st.builds(
     snapshot_revision=counts,
     placements=st.tuples(
         st.builds(
-            PlacementStatus, st.text(max_size=9), counts, st.sampled_from(PlacementState), counts, st.text(max_size=9)
+            PlacementStatus,
+            st.text(max_size=9),
+            counts,
+            st.sampled_from(PlacementState),
+            counts,
+            st.text(max_size=9),
+            st.dictionaries(st.text(max_size=9), counts, max_size=3),
+            st.booleans(),
         )
     ),
     sandboxes=st.tuples(

@@ -4,7 +4,7 @@ import hashlib
 import pytest
 
 from controlplane.controllers.collector import Collector
-from controlplane.model import Dialect, Function, Version
+from controlplane.model import Assets, BundleKind, Dialect, Function, Manifest, Version
 from controlplane.store import codec, keys
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
@@ -120,3 +120,18 @@ async def test_running_it_collects_what_a_deleted_function_leaves(store: Store) 
         await eventually(collected, within=5)
         for task in work:
             task.cancel()
+
+
+async def test_a_pack_that_a_version_names_stays(
+    store: Store, bundles: EtcdBundles, collector: Collector, clock: Clock
+) -> None:
+    await bundles.put(DIGEST, DATA, BundleKind.ASSETS)
+    assets = Assets(DIGEST, len(DATA))
+    version = Version("hello", 1, "0" * 64, 1, Dialect.DENO, "", "", "", 0.0, "r", Manifest(assets=assets))
+    await store.commit([], [Put(str(Key(Kind.VERSIONS, "hello", 1)), codec.encode(version))])
+    clock.now += 2 * GRACE_S
+    assert await collector.reconcile(DIGEST, await newest(store)) is None
+    assert await bundles.get(DIGEST) == DATA
+    await store.commit([], [Delete(keys.versions_of("hello"))])
+    await collector.reconcile(DIGEST, await newest(store))
+    assert (await store.list(keys.chunks_of(DIGEST))).items == ()

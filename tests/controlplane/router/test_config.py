@@ -62,3 +62,18 @@ def test_all_faults_are_told_together(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         load(write(tmp_path, GOOD.replace('"r1"', '"R"').replace('"nearhop.test"', '""')))
     assert {violation.field for violation in caught.value.violations} == {"id", "zone"}
+
+
+def test_redirects_are_checked(tmp_path: Path) -> None:
+    good = load(
+        write(
+            tmp_path, GOOD + '[redirect]\nlocation = "https://{node}.example.org"\ntrusted_proxies = ["10.0.0.0/8"]\n'
+        )
+    )
+    assert good.redirect.trusted_proxies == ("10.0.0.0/8",)
+    with pytest.raises(InvalidInput) as caught:
+        load(write(tmp_path, GOOD + '[redirect]\nlocation = "{x}"\ntrusted_proxies = ["10.0.0.1/8"]\n'))
+    assert [violation.field for violation in caught.value.violations] == [
+        "redirect.location",
+        "redirect.trusted_proxies",
+    ]

@@ -1,11 +1,26 @@
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.model import Bundle, Deployment, Event, Function, Location, Node, NodeReport, Presence, Version
+from controlplane.model import (
+    Bundle,
+    Deployment,
+    Dialect,
+    Event,
+    Function,
+    Limits,
+    Location,
+    Manifest,
+    Node,
+    NodeReport,
+    Presence,
+    Secret,
+    Version,
+)
 from controlplane.store import codec
 from controlplane.store.errors import CodecError
 from controlplane.store.keys import Kind
@@ -13,7 +28,10 @@ from controlplane.store.keys import Kind
 finite = st.floats(allow_nan=False, allow_infinity=False)
 for primitive, strategy in ((float, finite), (str, st.text(max_size=8))):
     st.register_type_strategy(primitive, strategy)
-KINDS = (Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence)
+st.register_type_strategy(
+    Mapping, lambda kind: st.dictionaries(*(st.from_type(part) for part in get_args(kind)), max_size=2)
+)
+KINDS = (Function, Version, Bundle, Deployment, Node, NodeReport, Event, Presence, Secret)
 records = st.one_of(*(st.from_type(kind) for kind in KINDS))
 
 
@@ -25,6 +43,25 @@ def test_a_record_survives_the_round_trip(record: Any) -> None:
 def test_every_kind_of_record_has_a_type_and_a_schema() -> None:
     assert set(codec.TYPES) == set(Kind)
     assert set(codec.TYPES.values()) == set(codec._SCHEMAS)
+
+
+def test_records_of_a_control_plane_without_manifests_are_still_read() -> None:
+    function = (
+        b'{"schema":"function/1","record":{"name":"hello","hostnames":["hello.example.org"],"created_at":1.0,'
+        b'"request_id":"r","limits":{"cpu_ms":10,"memory_mib":64,"wall_ms":1000}}}'
+    )
+    assert codec.decode(Function, function) == Function("hello", ("hello.example.org",), 1.0, "r", Limits(10, 64, 1000))
+    version = (
+        b'{"schema":"version/1","record":{"function":"hello","number":1,"digest":"d","size_bytes":1,"dialect":"deno",'
+        b'"entrypoint":"","author":"","message":"","created_at":1.0,"request_id":"r"}}'
+    )
+    assert codec.decode(Version, version) == Version("hello", 1, "d", 1, Dialect.DENO, "", "", "", 1.0, "r", Manifest())
+    report = (
+        b'{"schema":"report/1","record":{"node":"a","instance":"i","snapshot_revision":1,'
+        b'"placements":[{"function":"hello","generation":1,"state":"active","active_version":1,"error":""}]}}'
+    )
+    [status] = codec.decode(NodeReport, report).placements
+    assert (status.overruns, status.breaker_open) == ({}, False)
 
 
 FUNCTION = Function("hello", ("hello.example.org",), 1.0, "r")

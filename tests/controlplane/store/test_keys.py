@@ -10,7 +10,8 @@ names = st.text(min_size=1, max_size=20)
 
 @given(st.sampled_from(Kind), names, st.integers(0, 10**9))
 def test_a_key_survives_the_round_trip(kind: Kind, name: str, number: int) -> None:
-    key = Key(kind, name, number if kind is Kind.VERSIONS else 0)
+    item = name if kind is Kind.SECRETS else ""
+    key = Key(kind, name, number if kind is Kind.VERSIONS else 0, item)
     assert keys.parse(str(key)) == key
 
 
@@ -28,6 +29,9 @@ def test_no_name_leaves_its_place(one: str, other: str) -> None:
         "/nearhop/functions/",
         "/nearhop/functions/a/b",
         "/nearhop/versions/a",
+        "/nearhop/secrets/a",
+        "/nearhop/secrets/a/",
+        "/nearhop/secrets/a/b/c",
         "/nearhop/versions/a/x",
         "/nearhop/versions/a/01",
         "/nearhop/versions/a/²",
@@ -52,6 +56,8 @@ def test_the_watched_range_holds_everything_but_the_chunks(name: str, number: in
 def test_prefixes_cover_their_keys_and_no_others(name: str, other: str, number: int) -> None:
     version = str(Key(Kind.VERSIONS, other, number))
     assert version.startswith(keys.versions_of(name)) == (name == other)
+    secret = str(Key(Kind.SECRETS, other, item=name))
+    assert secret.startswith(keys.secrets_of(name)) == (name == other)
     chunk = keys.chunk(other, number)
     assert chunk.startswith(keys.chunks_of(name)) == (name == other)
     assert keys.chunks() <= chunk < keys.range_end(keys.chunks())

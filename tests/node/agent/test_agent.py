@@ -128,7 +128,7 @@ async def test_survives_its_own_kill_and_leaves_no_process(control, node, client
     await control.deploy("hello", 1, HELLO % 1)
     await control.until_active("hello")
     orphans = node.children("haproxy") + node.children("deno")
-    assert len(orphans) == 2
+    assert len(orphans) >= 2  # and the processes that wait for a program
     await node.kill()
     await gone(orphans)
     await node.start()

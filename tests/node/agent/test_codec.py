@@ -1,10 +1,27 @@
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nearhop.v1 import common_pb2
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import codec
-from node.plan.records import Dialect, Good, Limits, Version
+from node.plan.records import (
+    Assets,
+    Dialect,
+    EdgeRoute,
+    Good,
+    HtmlHandling,
+    Limits,
+    Manifest,
+    NotFoundHandling,
+    PathRoute,
+    RateLimit,
+    RateLimiter,
+    Version,
+    sandbox_spec,
+)
 from node.plan.status import PlacementStatus, Progress
 
 DIGEST = "a" * 64
@@ -48,6 +65,8 @@ def test_what_cannot_be_carried_out_is_a_problem_of_that_placement_alone() -> No
         "number": placement(placed(number=0)),
         "function": placement(placed(), function="Has Space\n"),
         "hostname": placement(placed(), hostnames=["a b"]),
+        "route": placement(placed(), routes=[common_pb2.PathRoute(hostname="a.example.org", path="/a b")]),
+        "assets": placement(placed(manifest=common_pb2.Manifest(assets=common_pb2.Assets(digest="no")))),
     }
     for name, message in bad.items():
         read = codec.placement(message)
@@ -72,6 +91,12 @@ def test_duplicates_and_hostnames_that_are_none_are_dropped() -> None:
 def test_limits_have_a_ceiling() -> None:
     huge = codec.limits(common_pb2.Limits(cpu_ms=2**32 - 1, memory_mib=2**32 - 1, wall_ms=2**32 - 1))
     assert huge == Limits(60_000, 4096, 3_600_000)
+    most = codec.limits(
+        common_pb2.Limits(
+            subrequests=2**32 - 1, request_body_bytes=2**64 - 1, concurrency=2**32 - 1, instances=2**32 - 1
+        )
+    )
+    assert most == Limits(50, 128, 30_000, 10_000, 512 << 20, 10_000, 64)
 
 
 @given(st.binary(max_size=300))
@@ -91,5 +116,80 @@ def test_statuses() -> None:
 
 
 def test_good_round_trip() -> None:
-    good = {"hello": Good(Version(3, DIGEST, 10, Dialect.WORKERS), Limits(1, 2, 3))}
-    assert codec.good_from_json(codec.good_to_json(good)) == good  # type: ignore[arg-type]
+    assets = Assets(DIGEST, 5, "ASSETS", HtmlHandling.NONE, NotFoundHandling.PAGE_404, True, ("/api/*",))
+    manifest = Manifest(
+        {"A": "b"},
+        ("S",),
+        ("0 * * * *",),
+        (RateLimiter("L", 5, 10),),
+        assets,
+        ("fetch",),
+        edge_routes=(EdgeRoute("/a", "a"),),
+    )
+    good = {"hello": Good(Version(3, DIGEST, 10, Dialect.WORKERS, manifest, 4.5), Limits(1, 2, 3, 4, 5, 6, 7))}
+    assert codec.good_from_json(json.loads(json.dumps(codec.good_to_json(good)))) == good
+
+
+def test_good_of_an_older_agent_is_still_read() -> None:
+    raw = {
+        "number": 3,
+        "digest": DIGEST,
+        "size_bytes": 10,
+        "dialect": "deno",
+        "cpu_ms": 1,
+        "memory_mib": 2,
+        "wall_ms": 3,
+    }
+    assert codec.good_from_json({"hello": raw}) == {
+        "hello": Good(Version(3, DIGEST, 10, Dialect.DENO), Limits(1, 2, 3))
+    }
+
+
+@pytest.mark.parametrize("raw", [{}, {"number": "x"}, None, 3])
+def test_what_is_not_good_is_refused(raw: object) -> None:
+    with pytest.raises((ValueError, TypeError, AttributeError)):
+        codec.good_from_json({"hello": raw})  # type: ignore[dict-item]
+
+
+def test_a_placement_with_all_that_it_may_bring() -> None:
+    manifest = common_pb2.Manifest(
+        vars={"GREETING": "hello", "BOTH": "var"},
+        secrets=["TOKEN", "BOTH"],
+        crons=["0 * * * *"],
+        assets=common_pb2.Assets(
+            digest=DIGEST,
+            size_bytes=7,
+            binding="ASSETS",
+            html_handling=common_pb2.Assets.HTML_HANDLING_DROP_TRAILING_SLASH,
+            not_found_handling=common_pb2.Assets.NOT_FOUND_HANDLING_SINGLE_PAGE_APPLICATION,
+        ),
+    )
+    read = codec.placement(
+        placement(
+            placed(manifest=manifest, dialect=common_pb2.DIALECT_VERCEL, created_at=12.5),
+            routes=[common_pb2.PathRoute(hostname="www.example.org", path="/shop")] * 2,
+            rate_limit=common_pb2.RateLimit(requests=9),
+            cache_epoch=4,
+            secrets=[pb.Secret(name=name, value=f"{name} value") for name in ("BOTH", "OTHER", "TOKEN")],
+        )
+    )
+    assert read.problem == ""
+    assert (read.routes, read.rate_limit, read.cache_epoch) == (
+        (PathRoute("www.example.org", "/shop"),),
+        RateLimit(9, 10),
+        4,
+    )
+    assert read.version is not None
+    assert (read.version.dialect, read.version.created_at) == (Dialect.VERCEL, 12.5)
+    assert read.version.manifest.assets == Assets(
+        DIGEST, 7, "ASSETS", HtmlHandling.DROP_TRAILING_SLASH, NotFoundHandling.SINGLE_PAGE_APPLICATION
+    )
+    spec = sandbox_spec(read, read.version, read.limits)
+    assert spec.env == {"GREETING": "hello", "BOTH": "BOTH value", "TOKEN": "TOKEN value"}
+    assert "value" not in f"{spec} {read}"
+    assert hash(spec) == hash(sandbox_spec(read, read.version, read.limits))
+
+
+def test_statuses_tell_overruns() -> None:
+    [status] = codec.statuses([PlacementStatus("hello", 2, Progress.ACTIVE, 1, "", {"exceeded_cpu": 3}, True)])
+    assert (status.overruns["exceeded_cpu"], status.breaker_open) == (3, True)

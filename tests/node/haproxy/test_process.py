@@ -128,7 +128,7 @@ async def test_pages_of_the_platform_name_their_reason(
     assert await page("/die") == (502, "sandbox_ended", "sandbox_ended")
     plain = await client.get("/", headers={"host": "cold.example.org"})
     assert plain.headers["retry-after"] == "1"
-    assert plain.text == "no_sandbox: The function has no sandbox at the moment.\n"
+    assert plain.text == "no_sandbox: The function cannot serve at the moment.\n"
 
 
 async def test_counts_what_finished_and_what_is_in_flight(

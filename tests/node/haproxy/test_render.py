@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nearhop import engines
-from node.haproxy import render
+from node.haproxy import maps, render, settings
 from node.plan.records import Route
 
 GOLDEN = Path(__file__).with_name("golden") / "haproxy.cfg"
@@ -29,18 +29,21 @@ def test_the_configuration_is_the_golden_one() -> None:
 
 @pytest.mark.parametrize("trusted", [(), INGRESS.trusted_proxies])
 @pytest.mark.parametrize("folder", ["maps", """it's a "map", #1 (50 %) $HOME \\n é"""])
-def test_haproxy_accepts_it(tmp_path: Path, folder: str, trusted: tuple[render.Network, ...]) -> None:
-    maps = tmp_path / folder
-    maps.mkdir()
-    ingress = replace(INGRESS, run_dir=str(tmp_path), map_dir=str(maps), trusted_proxies=trusted, slots=64)
+def test_haproxy_accepts_it(tmp_path: Path, folder: str, trusted: tuple[settings.Network, ...]) -> None:
+    folder_of_maps = tmp_path / folder
+    folder_of_maps.mkdir()
+    ingress = replace(INGRESS, run_dir=str(tmp_path), map_dir=str(folder_of_maps), trusted_proxies=trusted, slots=64)
     paths = render.paths(ingress)
     Path(paths.config).write_text(render.config(ingress))
-    Path(paths.hosts).write_text(render.hosts_map({"a.example.org": Route("a", 1, None, 1000)}))
-    Path(paths.reasons).write_text(render.reasons_map({3: "exceeded_cpu"}))
+    Path(paths.hosts).write_text(maps.hosts_map({"a.example.org": Route("a", 1, None, 1000)}))
+    Path(paths.paths).write_text("")
+    Path(paths.picks).write_text("")
+    Path(paths.assets).write_text("")
+    Path(paths.reasons).write_text(maps.reasons_map({3: "exceeded_cpu"}))
     Path(paths.countries).write_text("192.0.2.0/24 JP\n2001:db8::/32 GB\n")
     checked = subprocess.run(
-        [engines.find("haproxy").path, "-c", "-f", render.CONFIG],
-        cwd=maps,
+        [engines.find("haproxy").path, "-c", "-f", settings.CONFIG],
+        cwd=folder_of_maps,
         capture_output=True,
         text=True,
         timeout=20,
@@ -52,6 +55,6 @@ def test_haproxy_accepts_it(tmp_path: Path, folder: str, trusted: tuple[render.N
 
 def test_maps() -> None:
     routes = {"b.example.org": Route("b", 2, 7, 1500), "a.example.org": Route("a", 0, None, 1000)}
-    assert render.hosts_map(routes) == "a.example.org none|a|0|1000\nb.example.org s007|b|2|1500\n"
-    assert render.reasons_map({4: "exceeded_cpu"}) == "s004 exceeded_cpu\n"
-    assert render.hosts_map({}) == ""
+    assert maps.hosts_map(routes) == "a.example.org none|a|0|1000|no_sandbox\nb.example.org s007|b|2|1500\n"
+    assert maps.reasons_map({4: "exceeded_cpu"}) == "s004 exceeded_cpu\n"
+    assert maps.hosts_map({}) == ""

@@ -1,17 +1,21 @@
 """The sandbox state machine: its paths one by one, then any order of events."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.lifecycle.limits import Budget, Reason, Sample
 from node.lifecycle.machine import (
-    RESTART_DELAYS_S,
+    RESTART_MAX_S,
     STABLE_S,
+    Assigned,
     Booted,
     BootFailed,
     Event,
     Exited,
+    Feed,
     Kill,
     Phase,
     Retired,
@@ -20,6 +24,8 @@ from node.lifecycle.machine import (
     Spawn,
     Ticked,
     end_reason,
+    prepare,
+    restart_delay,
     start,
     step,
 )
@@ -93,7 +99,7 @@ def test_honest_samples_change_nothing() -> None:
 def test_crashes_in_a_row_are_answered_ever_more_slowly() -> None:
     state, _ = run(READY)
     now = 1.0
-    for expected in (*RESTART_DELAYS_S, RESTART_DELAYS_S[-1]):
+    for expected in (0.0, 0.1, 0.4, 1.6, 6.4, 25.6, RESTART_MAX_S, RESTART_MAX_S):
         state, commands = step(state, Exited(1), now)
         if expected == 0.0:
             assert commands == (Spawn(),)
@@ -111,6 +117,10 @@ def test_crashes_in_a_row_are_answered_ever_more_slowly() -> None:
     state, _ = step(state, Booted(0.1), now)
     state, _ = step(state, Sampled(Sample(5.0, 2000)), now + STABLE_S)
     assert state.failures == 1
+
+
+def test_the_delay_before_a_restart_is_bounded() -> None:
+    assert [restart_delay(failures) for failures in (0, 1, 10_000)] == [0.0, 0.0, RESTART_MAX_S]
 
 
 def test_a_restart_that_fails_to_boot_is_tried_again() -> None:
@@ -158,6 +168,53 @@ def test_retired_while_starting_stopping_or_waiting() -> None:
     assert run(*crashed, (Retired(), 2.0))[0].phase is Phase.GONE
 
 
+def test_a_warm_process_gets_its_program() -> None:
+    state, commands = prepare(BUDGET, 0.0)
+    assert (state.phase, state.live, commands) == (Phase.WARM, True, (Spawn(),))
+    for early in (Booted(0.1), BootFailed("?"), Sampled(Sample(9.0, 9000)), Ticked()):
+        assert step(state, early, 99.0) == (state, ())
+    given, commands = step(state, Assigned(BUDGET), 99.0)
+    assert (given.phase, given.wake_at, commands) == (Phase.STARTING, 109.0, (Feed(),))
+    assert step(given, Assigned(BUDGET), 99.0) == (given, ())
+    assert step(given, Booted(0.1), 99.1)[0].phase is Phase.READY
+
+
+def test_a_warm_process_of_another_kind_is_exchanged() -> None:
+    state, _ = prepare(BUDGET, 0.0)
+    state, commands = step(state, Assigned(BUDGET, fits=False), 1.0)
+    assert (state.phase, commands) == (Phase.STOPPING, (Kill(Reason.RETIRED),))
+    fresh, commands = step(state, Exited(-9), 1.1)
+    assert (fresh.phase, fresh.failures, fresh.terminations, commands) == (Phase.STARTING, 0, 0, (Spawn(),))
+    gone, commands = step(step(state, Retired(), 1.1)[0], Exited(-9), 1.1)
+    assert (gone.phase, commands) == (Phase.GONE, ())
+
+
+def test_a_warm_process_that_ends_or_is_retired_is_gone() -> None:
+    state, _ = prepare(BUDGET, 0.0)
+    crashed, commands = step(state, Exited(1, "out of memory"), 1.0)
+    assert (crashed.phase, crashed.error, commands) == (Phase.GONE, "out of memory", ())
+    retired, commands = step(state, Retired(), 1.0)
+    assert commands == (Kill(Reason.RETIRED),)
+    assert step(retired, Exited(-9), 1.0)[0].phase is Phase.GONE
+
+
+def test_an_unused_sandbox_is_idle_until_it_is_used() -> None:
+    state, _ = run(READY, (Sampled(Sample(0.1, None, 7, 0)), 299.0))
+    assert state.phase is Phase.READY
+    state, _ = step(state, Sampled(Sample(0.1)), 400.0)
+    assert state.phase is Phase.READY  # nothing is known of its requests
+    state, commands = step(state, Sampled(Sample(0.1, None, 7, 0)), 400.0)
+    assert (state.phase, state.serves, commands) == (Phase.IDLE, True, ())
+    used, _ = step(state, Sampled(Sample(0.1, None, 8, 0)), 401.0)
+    assert (used.phase, used.used_at) == (Phase.READY, 401.0)
+    assert step(state, Sampled(Sample(0.1, None, 7, 1)), 401.0)[0].phase is Phase.READY
+    assert step(state, Retired(), 401.0)[0].phase is Phase.DRAINING
+    crashed, commands = step(state, Exited(1), 401.0)
+    assert (crashed.failures, commands) == (1, (Spawn(),))
+    state, commands = step(state, Sampled(Sample(0.1, 2000)), 401.0)
+    assert commands == (Kill(Reason.EXCEEDED_MEMORY),)
+
+
 _samples = st.builds(
     Sample,
     st.floats(0, 20),
@@ -166,6 +223,7 @@ _samples = st.builds(
     st.one_of(st.none(), st.integers(0, 3)),
 )
 _events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Assigned, st.just(BUDGET), st.booleans()),
     st.builds(Booted, st.floats(0, 1)),
     st.builds(BootFailed, st.just("threw")),
     st.builds(Exited, st.integers(-9, 1)),
@@ -176,9 +234,11 @@ _events: st.SearchStrategy[Event] = st.one_of(
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.tuples(_events, st.floats(0, 20)), max_size=40))
-def test_never_two_processes_and_always_an_end(events: list[tuple[Event, float]]) -> None:
-    state, commands = start(BUDGET, 0.0)
+@given(st.lists(st.tuples(_events, st.floats(0, 20)), max_size=40), st.sampled_from([start, prepare]))
+def test_never_two_processes_and_always_an_end(
+    events: list[tuple[Event, float]], begin: Callable[[Budget, float], tuple[Sandbox, tuple[object, ...]]]
+) -> None:
+    state, commands = begin(BUDGET, 0.0)
     processes = len(commands)
     now = 0.0
     for event, later in events:
@@ -192,15 +252,18 @@ def test_never_two_processes_and_always_an_end(events: list[tuple[Event, float]]
         assert processes == int(state.live)
         assert processes or not any(isinstance(command, Kill) for command in commands)
     # Faults stop: everything asked for is answered, and time passes.
-    for _ in range(6):
+    for _ in range(8):
         match state.phase:
             case Phase.STARTING:
                 state, _ = step(state, Booted(0.1), now)
             case Phase.STOPPING:
                 state, _ = step(state, Exited(-9), now)
+            case Phase.WARM:
+                state, _ = step(state, Assigned(BUDGET), now)
             case Phase.BACKOFF | Phase.DRAINING:
                 now += 60
                 state, _ = step(state, Ticked(), now)
             case _:
                 break
-    assert state.phase is (Phase.GONE if state.retiring or not state.proven else Phase.READY)
+    assert state.serves is not (state.retiring or not state.proven)
+    assert state.serves or state.phase is Phase.GONE

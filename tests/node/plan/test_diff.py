@@ -13,7 +13,10 @@ from node.plan.diff import (
     RemoveBundle,
     StartSandbox,
     SwitchRoutes,
+    changed,
     diff,
+    diff_some,
+    index,
     routes,
 )
 from node.plan.records import (
@@ -60,7 +63,8 @@ def good(number: int) -> dict[str, Good]:
 
 
 def route(slot: int | None, number: int = 1) -> dict[str, Route]:
-    return {"a.example.org": Route("a", number, slot, LIMITS.wall_ms)}
+    slots = () if slot is None else (slot,)
+    return {"a.example.org": Route("a", number, slot, LIMITS.wall_ms, slots, startable=slot is None)}
 
 
 def digests(*numbers: int) -> frozenset[str]:
@@ -118,7 +122,10 @@ def test_a_refused_generation_keeps_the_last_good_version() -> None:
     restarted = Observed(
         bundles=digests(1, 2), free_slots=(0, 1), routes=route(None, 0), good=good(1), refusals=refused
     )
-    assert diff(wanted, restarted, 0.0) == (StartSandbox(0, spec()),)
+    # What served sleeps until it is asked for.
+    assert diff(wanted, restarted, 0.0) == (SwitchRoutes(route(None)),)
+    awaited = replace(restarted, routes=route(None), demanded=frozenset("a"))
+    assert diff(wanted, awaited, 0.0) == (StartSandbox(0, spec()),)
     asked_again = replace(wanted, placements=(replace(wanted.placements[0], generation=3),))
     assert StartSandbox(1, spec("a", 2)) in diff(asked_again, replace(observed, free_slots=(1,)), 0.0)
 
@@ -142,6 +149,144 @@ def test_a_hostname_that_two_claim_goes_to_the_first() -> None:
     twin = replace(placement("b"), hostnames=("a.example.org", "b.example.org"))
     found = routes(snapshot(placement("a"), twin), Observed())
     assert {host: item.function for host, item in found.items()} == {"a.example.org": "a", "b.example.org": "b"}
+
+
+def test_a_version_that_was_ready_sleeps_until_it_is_asked_for() -> None:
+    asleep = Observed(bundles=digests(1), free_slots=(0,), routes=route(None), good=good(1))
+    assert diff(snapshot(placement()), asleep, 0.0) == ()
+    awaited = replace(asleep, demanded=frozenset("a"))
+    assert diff(snapshot(placement()), awaited, 0.0) == (StartSandbox(0, spec()),)
+    starting = replace(asleep, sandboxes=(SandboxView(0, spec(), ready=False, retiring=False),))
+    assert diff(snapshot(placement()), starting, 0.0) == ()
+    awake = replace(asleep, sandboxes=(ready(0),))
+    assert diff(snapshot(placement()), awake, 0.0) == (SwitchRoutes(route(0)),)
+
+
+def test_an_idle_sandbox_is_unrouted_and_then_drained() -> None:
+    idle = replace(ready(0), idle=True)
+    observed = Observed(bundles=digests(1), sandboxes=(idle,), routes=route(0), good=good(1))
+    assert diff(snapshot(placement()), observed, 0.0) == (SwitchRoutes(route(None)),)
+    unrouted = replace(observed, routes=route(None))
+    assert diff(snapshot(placement()), unrouted, 0.0) == (DrainSandbox(0),)
+    used_again = replace(unrouted, sandboxes=(ready(0),))
+    assert diff(snapshot(placement()), used_again, 0.0) == (SwitchRoutes(route(0)),)
+    awaited = replace(unrouted, demanded=frozenset("a"))
+    assert diff(snapshot(placement()), awaited, 0.0) == (SwitchRoutes(route(0)),)
+
+
+def test_an_idle_old_version_serves_until_the_new_one_does() -> None:
+    wanted = snapshot(placement(number=2, generation=2))
+    idle = replace(ready(0), idle=True)
+    observed = Observed(bundles=digests(1, 2), sandboxes=(idle,), free_slots=(1,), routes=route(0), good=good(1))
+    assert diff(wanted, observed, 0.0) == (StartSandbox(1, spec("a", 2)),)
+
+
+def test_a_new_version_is_started_though_the_old_one_sleeps_and_requests_wake_the_old_one() -> None:
+    wanted = snapshot(placement(number=2, generation=2))
+    asleep = Observed(bundles=digests(1, 2), free_slots=(1, 2), routes=route(None), good=good(1))
+    assert diff(wanted, asleep, 0.0) == (StartSandbox(1, spec("a", 2)),)
+    awaited = replace(asleep, demanded=frozenset("a"))
+    assert diff(wanted, awaited, 0.0) == (StartSandbox(1, spec("a", 2)), StartSandbox(2, spec()))
+
+
+def test_a_change_of_secrets_is_started_before_it_serves() -> None:
+    changed_secret = replace(placement(), secrets={"KEY": "new"})
+    observed = Observed(bundles=digests(1), sandboxes=(ready(0),), free_slots=(1,), routes=route(0), good=good(1))
+    fresh = replace(spec(), env={"KEY": "new"})
+    assert diff(snapshot(changed_secret), observed, 0.0) == (StartSandbox(1, fresh),)
+    both = replace(observed, sandboxes=(ready(0), SandboxView(1, fresh, ready=True, retiring=False)), free_slots=())
+    assert diff(snapshot(changed_secret), both, 0.0) == (SwitchRoutes(route(1)),)
+    assert diff(snapshot(changed_secret), replace(both, routes=route(1)), 0.0) == (DrainSandbox(0),)
+
+
+def test_a_version_that_crashes_again_and_again_is_not_waited_for() -> None:
+    waiting = SandboxView(0, spec(), ready=False, retiring=False, crashed=True, waiting=True)
+    observed = Observed(bundles=digests(1), sandboxes=(waiting,), routes=route(0), good=good(1))
+    refused = {"a.example.org": replace(route(None)["a.example.org"], startable=False)}
+    assert diff(snapshot(placement()), observed, 0.0) == (SwitchRoutes(refused),)
+    assert diff(snapshot(placement()), replace(observed, sandboxes=(replace(waiting, waiting=False),)), 0.0) == (
+        SwitchRoutes(route(None)),
+    )
+
+
+def test_several_instances_under_load() -> None:
+    observed = Observed(
+        bundles=digests(1), sandboxes=(ready(0),), free_slots=(1, 2), routes=route(0), good=good(1), instances={"a": 2}
+    )
+    assert diff(snapshot(placement()), observed, 0.0) == (StartSandbox(1, spec()),)
+    two = replace(observed, sandboxes=(ready(0), ready(1)), free_slots=(2,))
+    both = {"a.example.org": replace(route(0)["a.example.org"], slots=(0, 1))}
+    assert diff(snapshot(placement()), two, 0.0) == (SwitchRoutes(both),)
+    assert diff(snapshot(placement()), replace(two, routes=both), 0.0) == ()
+    fewer = replace(two, routes=both, instances={})
+    assert diff(snapshot(placement()), fewer, 0.0) == (SwitchRoutes(route(0)),)
+    assert diff(snapshot(placement()), replace(fewer, routes=route(0)), 0.0) == (DrainSandbox(1),)
+
+
+def test_a_warm_process_is_taken_before_a_free_slot() -> None:
+    observed = Observed(bundles=digests(1), free_slots=(3,), warm_slots=(5, 6), routes=route(None))
+    assert diff(snapshot(placement()), observed, 0.0) == (StartSandbox(5, spec()),)
+    assert diff(snapshot(placement()), replace(observed, warm_slots=()), 0.0) == (StartSandbox(3, spec()),)
+
+
+def test_only_so_many_programs_start_at_once_but_for_those_that_are_waited_for() -> None:
+    names = "abcdefgh"
+    wanted = snapshot(*(placement(name) for name in names))
+    cold = {f"{name}.example.org": Route(name, 1, None, LIMITS.wall_ms, startable=True) for name in names}
+    observed = Observed(bundles=digests(1), free_slots=tuple(range(10)), routes=cold)
+    started = [a.spec.function for a in diff(wanted, observed, 0.0) if isinstance(a, StartSandbox)]
+    assert started == list("abcd")
+    awaited = replace(observed, demanded=frozenset("gh"))
+    started = [a.spec.function for a in diff(wanted, awaited, 0.0) if isinstance(a, StartSandbox)]
+    assert started == list("ghab")
+    busy = tuple(SandboxView(20 + n, spec("z"), ready=False, retiring=False) for n in range(4))
+    crowded = replace(awaited, sandboxes=busy)
+    started = [a.spec.function for a in diff(wanted, crowded, 0.0) if isinstance(a, StartSandbox)]
+    assert started == list("gh")
+
+
+def test_the_longest_unused_gives_its_slot_to_one_that_has_none() -> None:
+    wanted = snapshot(*(placement(name) for name in "abc"))
+    views = tuple(
+        SandboxView(slot, spec(name), ready=True, retiring=False, used_at=used)
+        for slot, (name, used) in enumerate([("a", 8.0), ("b", 5.0)])
+    )
+    served = {
+        f"{name}.example.org": Route(name, 1, slot, LIMITS.wall_ms, (slot,)) for slot, name in enumerate("ab")
+    } | {"c.example.org": Route("c", 1, None, LIMITS.wall_ms, startable=True)}
+    known = {name: Good(version(1), LIMITS) for name in "abc"}
+    full = Observed(bundles=digests(1), sandboxes=views, routes=served, good=known, demanded=frozenset("c"))
+    unrouted = {**served, "b.example.org": Route("b", 1, None, LIMITS.wall_ms, startable=True)}
+    assert diff(wanted, full, 10.0) == (SwitchRoutes(unrouted),)
+    assert diff(wanted, replace(full, routes=unrouted), 10.0) == (DrainSandbox(1),)
+    assert diff(wanted, full, 5.5) == ()  # it has just been used
+    unproven = replace(full, good={"a": known["a"], "c": known["c"]})
+    [switch, remember] = diff(wanted, unproven, 10.0)
+    assert isinstance(switch, SwitchRoutes)
+    assert (switch.changed, remember) == ({"a.example.org"}, RememberGood(known))
+    leaving = (*views, SandboxView(2, spec("z"), ready=False, retiring=True))
+    assert diff(wanted, replace(full, sandboxes=leaving), 10.0) == ()
+    asked_for = replace(full, demanded=frozenset("abc"))
+    assert diff(wanted, asked_for, 10.0) == ()
+
+
+def test_a_plan_for_some_leaves_the_others_alone() -> None:
+    wanted = index(snapshot(placement("a"), placement("b")))
+    observed = Observed(free_slots=(0, 1))
+    some = diff_some(wanted, observed, 0.0, {"a", "unknown"})
+    assert some == (FetchBundle(version(1).digest, 10), SwitchRoutes(route(None)))
+    gone = diff_some(index(snapshot()), Observed(routes=route(None), good=good(1)), 0.0, {"a"})
+    assert gone == (SwitchRoutes({}), RememberGood({}))
+
+
+def test_what_two_snapshots_do_not_place_alike() -> None:
+    before = index(snapshot(placement("a"), placement("b"), placement("c")))
+    aliased = replace(placement("b"), hostnames=("b.example.org", "d.example.org"))
+    after = index(snapshot(placement("a"), aliased, placement("d")))
+    assert changed(before, after) == {"b", "c", "d"}
+    shadowed = index(snapshot(replace(placement("a"), hostnames=("b.example.org",)), placement("b")))
+    assert changed(index(snapshot(placement("a"), placement("b"))), shadowed) == {"a", "b"}
+    assert changed(before, before) == set()
 
 
 def test_a_second_sandbox_of_one_version_is_drained() -> None:

@@ -3,6 +3,7 @@ from dataclasses import replace
 from node.plan.records import (
     Dialect,
     FetchFailure,
+    Good,
     Limits,
     Observed,
     Placement,
@@ -18,7 +19,7 @@ from node.plan.status import PlacementStatus, Progress, statuses
 VERSION = Version(2, "b" * 64, 1, Dialect.DENO)
 PLACEMENT = Placement("a", 5, ("a.example.org",), Limits(), VERSION)
 SPEC = SandboxSpec("a", VERSION, Limits())
-ROUTED = {"a.example.org": Route("a", 2, 0, Limits().wall_ms)}
+ROUTED = {"a.example.org": Route("a", 2, 0, Limits().wall_ms, (0,))}
 
 
 def status(observed: Observed, placement: Placement = PLACEMENT) -> PlacementStatus:
@@ -57,6 +58,24 @@ def test_a_problem_and_a_refusal_are_refused_with_their_text() -> None:
     refused = status(Observed(refusals={"a": Refusal(5, "threw")}, routes=old))
     assert refused == PlacementStatus("a", 5, Progress.REFUSED, 1, "threw")
     assert status(Observed(refusals={"a": Refusal(4, "threw")})).progress is Progress.PENDING
+
+
+def test_a_version_that_sleeps_is_active() -> None:
+    known = {"a": Good(VERSION, Limits())}
+    cold = {"a.example.org": Route("a", 2, None, Limits().wall_ms, startable=True)}
+    assert status(Observed(routes=cold, good=known)) == PlacementStatus("a", 5, Progress.ACTIVE, 2)
+    assert status(Observed(routes=cold)).active_version == 0
+    starting = replace(sandbox(ready=False)[0], crashed=False)
+    assert status(Observed(routes=cold, good=known, sandboxes=(starting,))).progress is Progress.ACTIVE
+    crashed = replace(starting, crashed=True)
+    assert status(Observed(routes=cold, good=known, sandboxes=(crashed,))).progress is Progress.PENDING
+
+
+def test_a_hostname_of_another_function_is_not_waited_for() -> None:
+    twin = replace(PLACEMENT, function="b", hostnames=("a.example.org",))
+    other = SandboxView(1, replace(SPEC, function="b"), ready=True, retiring=False)
+    found = statuses(Snapshot(placements=(PLACEMENT, twin)), Observed(sandboxes=(*sandbox(), other), routes=ROUTED))
+    assert [(s.progress, s.active_version) for s in found] == [(Progress.ACTIVE, 2), (Progress.ACTIVE, 0)]
 
 
 def test_what_stands_in_the_way_is_said() -> None:

@@ -1,0 +1,130 @@
+"""Renders the maps that HAProxy routes by. Pure.
+
+An entry is one word; its fields are separated by bars. See routing for how they are read.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from node.haproxy.backends import CONCURRENCY
+from node.haproxy.frontend import BODY_BYTES
+from node.haproxy.routing import SHARES
+from node.haproxy.settings import ACTIVATOR, HOSTS, NO_SLOT, PATHS, PICKS, STATIC, slot_name
+from node.plan.records import Route
+
+_PATHS_HERE = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """The texts of the maps that one set of routes makes."""
+
+    hosts: str
+    paths: str
+    picks: str
+
+    def by_name(self) -> dict[str, str]:
+        """Return them by file name, those first that others refer to."""
+        return {PICKS: self.picks, PATHS: self.paths, HOSTS: self.hosts}
+
+
+def maps(routes: Mapping[str, Route]) -> Maps:
+    """Render the maps of *routes*, whose keys are hostnames, or hostnames with the path below which a function answers."""
+    split = {key.partition("/")[0] for key in routes if "/" in key}
+    picks: dict[str, str] = {}
+    hosts = dict.fromkeys(split, _PATHS_HERE)
+    paths: dict[str, str] = {}
+    for key, route in routes.items():
+        host, _, path = key.partition("/")
+        entry, shares = _entry(route)
+        picks.update(shares)
+        if host in split:
+            paths[f"{host}/{path}/" if path.strip("/") else f"{host}/"] = entry
+        else:
+            hosts[host] = entry
+    return Maps(_text(hosts), _text(paths), _text(picks))
+
+
+def hosts_map(routes: Mapping[str, Route]) -> str:
+    """Render the host map alone."""
+    return maps(routes).hosts
+
+
+def reasons_map(reasons: Mapping[int, str]) -> str:
+    """Render the reason map: slot, then why its sandbox last ended."""
+    return _text({slot_name(slot): reason for slot, reason in reasons.items()})
+
+
+def assets_map(files: Mapping[str, Iterable[str]]) -> str:
+    """Render the map of the paths that files answer, by the digest of their pack; a path that is not one word is left out."""
+    return "".join(
+        f"{digest}|{path} 1\n"
+        for digest, paths in sorted(files.items())
+        for path in sorted(paths)
+        if path.isprintable() and " " not in path
+    )
+
+
+def _text(entries: Mapping[str, str]) -> str:
+    return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
+
+
+def _entry(route: Route) -> tuple[str, dict[str, str]]:
+    """Return what stands for the route in the host map, and the shares that it refers to."""
+    if not route.shares and len(route.slots) < 2:
+        return _target(route, route.slot), {}
+    if not route.shares:
+        name = f"%{route.function}@{route.version}"
+        return name, _table(name, [(SHARES, route)])
+    name = f"%{route.function}"
+    shares = _table(name, route.shares)
+    for _, version in route.shares:
+        shares |= _table(f"{name}@{version.version}", [(SHARES, version)])
+    return name, shares
+
+
+def _table(name: str, shares: list[tuple[int, Route]] | tuple[tuple[int, Route], ...]) -> dict[str, str]:
+    # The newest version's shares come first, so that who has it keeps it while its part grows.
+    ordered = sorted(shares, key=lambda share: -share[1].version)
+    versions = [version for percent, version in ordered for _ in range(percent)]
+    return {f"{name}:{number}": _target(version, _slot(version, number)) for number, version in enumerate(versions)}
+
+
+def _slot(route: Route, number: int) -> int | None:
+    return route.slots[number % len(route.slots)] if route.slots else route.slot
+
+
+def _target(route: Route, slot: int | None) -> str:
+    if route.refusal:
+        return f"{NO_SLOT}|{route.function}|{route.version}|{route.wall_ms}|{route.refusal}"
+    if route.static:
+        where = STATIC
+    elif slot is not None:
+        where = slot_name(slot)
+    elif route.startable:
+        where = ACTIVATOR
+    else:
+        return f"{NO_SLOT}|{route.function}|{route.version}|{route.wall_ms}|no_sandbox"
+    target = f"{where}|{route.function}|{route.version}|{route.wall_ms}"
+    return f"!{target}|{_limits(route)}" if _is_limited(route) else target
+
+
+def _is_limited(route: Route) -> bool:
+    standard = route.request_body_bytes == BODY_BYTES and route.concurrency == CONCURRENCY
+    several = (
+        len(route.slots) > 1
+    )  # HAProxy counts what is in flight for each slot, unless it is told to count by function
+    return not standard or several or bool(route.rate_limit.requests or route.assets)
+
+
+def _limits(route: Route) -> str:
+    rate = route.rate_limit
+    fields = (
+        route.request_body_bytes,
+        route.concurrency,
+        rate.requests,
+        rate.period_s,
+        route.cache_epoch,
+        route.assets,
+    )
+    return "|".join(str(value) or "-" for value in fields)

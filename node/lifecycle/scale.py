@@ -1,0 +1,60 @@
+"""How many sandboxes of one version a node runs: more while those that run are busy and crowded, fewer once they have been quiet for a while.
+
+A program that only waits gains nothing from a second process, so a crowd of requests counts only where CPU is spent too.
+"""
+
+from dataclasses import dataclass, replace
+
+CROWD = 8  # requests in flight of one sandbox above which it is crowded
+BUSY_SHARE = 0.5  # of one CPU, above which a sandbox is busy
+UP_AFTER_S = 0.5
+DOWN_AFTER_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one sandbox does: requests in flight, and the share of one CPU that it spends."""
+
+    in_flight: int
+    cpu_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How many sandboxes there should be, and since when they are too few or too many; None: they are not."""
+
+    instances: int = 1
+    crowded_since: float | None = None
+    quiet_since: float | None = None
+
+
+def step(state: Scale, loads: tuple[Load, ...], most: int, now: float) -> Scale:
+    """Take in what the sandboxes of a version that serve now do; *most* is the limit. One sandbox is added or taken away at a time."""
+    instances = max(1, min(state.instances, most))
+    state = replace(state, instances=instances)
+    if len(loads) < instances:
+        return replace(state, crowded_since=None, quiet_since=None)  # those that start now are waited for
+    if _crowded(loads, instances):
+        since = now if state.crowded_since is None else state.crowded_since
+        if instances < most and now - since >= UP_AFTER_S:
+            return Scale(instances + 1)
+        return Scale(instances, crowded_since=since)
+    if instances > 1 and _fewer_would_do(loads, instances):
+        since = now if state.quiet_since is None else state.quiet_since
+        if now - since >= DOWN_AFTER_S:
+            return Scale(instances - 1)
+        return Scale(instances, quiet_since=since)
+    return Scale(instances)
+
+
+def _crowded(loads: tuple[Load, ...], instances: int) -> bool:
+    in_flight = sum(load.in_flight for load in loads)
+    busy = sum(load.cpu_share for load in loads)
+    return in_flight > CROWD * instances and busy > BUSY_SHARE * instances
+
+
+def _fewer_would_do(loads: tuple[Load, ...], instances: int) -> bool:
+    # With a margin of a half, so that the one that is taken away is not asked for again at once.
+    in_flight = sum(load.in_flight for load in loads)
+    busy = sum(load.cpu_share for load in loads)
+    return in_flight <= CROWD * (instances - 1) / 2 or busy <= BUSY_SHARE * (instances - 1) / 2
