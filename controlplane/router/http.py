@@ -1,5 +1,6 @@
 """The router's HTTP side: health, metrics and /v1/explain, for people and monitors. It answers from the same values as DNS."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from controlplane.monitoring import Metric, respond
 from controlplane.steering import ClientLocation, Decision
 
-ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME")
+ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME", "/v1/route?function=NAME")
 
 
 class Source(Protocol):
@@ -27,8 +28,8 @@ class Source(Protocol):
         """Return all metrics."""
 
 
-def application(source: Source) -> Starlette:
-    """Build the ASGI application."""
+def application(source: Source, more: Sequence[Route] = ()) -> Starlette:
+    """Build the ASGI application, with *more* routes beside its own."""
 
     async def healthz(_: Request) -> Response:
         status = source.status()
@@ -52,7 +53,7 @@ def application(source: Source) -> Starlette:
     async def missing(_: Request, __: Exception) -> Response:
         return JSONResponse({"error": "not found", "endpoints": ENDPOINTS}, status_code=404)
 
-    routes = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/v1/explain", explain)]
+    routes = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/v1/explain", explain), *more]
     return Starlette(routes=routes, exception_handlers={404: missing})
 
 
@@ -60,7 +61,15 @@ def explanation(function: str | None, client: ClientLocation, decision: Decision
     """Put a decision into the words of the contract's ExplainResponse."""
     return {
         "function": function,
-        "client": asdict(client),
+        "client": {
+            "ip": client.ip,
+            "network": client.network,
+            "source": client.source,
+            "location": asdict(client.location) if client.location else None,
+            "country": client.country,
+            "city": client.city,
+            "asn": client.asn,
+        },
         "candidates": [asdict(candidate) for candidate in decision.candidates],
         "answers": [address for node in decision.chosen for address in (*node.ingress.ipv4, *node.ingress.ipv6)],
         "ttl_s": decision.ttl_s,
