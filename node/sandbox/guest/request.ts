@@ -146,7 +146,7 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
       if (out === null && isIpv6Literal(new URL(String(url)))) throw new TypeError("WebSocket cannot reach IPv6 addresses by number");
       spend();
       const protocols = typeof options === "object" && !Array.isArray(options) ? (options as { protocols?: unknown }).protocols : options;
-      if (path !== null) return Reflect.construct(target, [url, { protocols: protocols ?? [], client: out()!.client }], newTarget);
+      if (out !== null) return Reflect.construct(target, [url, { protocols: protocols ?? [], client: out.client }], newTarget);
       return Reflect.construct(target, protocols === undefined ? [url] : [url, protocols], newTarget);
     },
   });
