@@ -142,9 +142,7 @@ def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Setting
         warm=min(settings.warm_sandboxes, settings.slots // 4),
         node=settings.id,
         region=settings.region,
-        services={
-            name: Path(it.service(name)) for name in (("egress", "geo") if settings.geoip_database else ("egress",))
-        },
+        services={name: Path(it.service(name)) for name in ("egress", *(["geo"] if settings.geoip_database else []))},
     )
 
 

@@ -38,6 +38,7 @@ def defaults(ingress: Ingress) -> list[str]:
         "http-response deny deny_status 502 if { srv_id 2 }",
         "http-response set-var(txn.from) bool(1)",
         "http-response set-var(txn.reason) str(exception) if { status 500 } { res.hdr(x-nearhop-reason) exception }",
+        "http-response set-var(txn.reason) str(exceeded_subrequests) if { status 500 } { res.hdr(x-nearhop-reason) exceeded_subrequests }",
         "http-response del-header x-nearhop- -m beg",
         "http-response del-header x-request-id",
     ]
