@@ -381,6 +381,7 @@ class Agent:
         except BundleError as error:
             self._fetch_failed(spec.version.digest, str(error))
             return False
+        self._ingress.expect_caching(spec.function, source)
         self._pool.start(slot, spec, source)
         return True
 

@@ -90,6 +90,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         if membership is not None:
             work.append(tasks.spawn(group, membership.run(), name="membership"))
             work.append(tasks.spawn(group, agent.session.reopen_on_renewal(), name="session renewal"))
+        if settings.edge_cache_mib:
+            work.append(tasks.spawn(group, ingress.learn(), name="edge cache"))
         if settings.tls_listen:
             work.append(tasks.spawn(group, tls.follow(Path(settings.tls_certificates), ingress), name="certificates"))
         if settings.geoip_database:
