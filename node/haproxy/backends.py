@@ -37,6 +37,7 @@ def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
         _told(ingress),
         *plain,
         f"http-request set-var(txn.reason) str(exceeded_concurrency) if {{ be_conn gt {CONCURRENCY} }} {_NO_LIMITS}",
+        *pages.counted("{ var(txn.reason) -m found }"),
         "http-request deny deny_status 503 if { var(txn.reason) -m found }",
         *_limits(),
         "",
@@ -77,6 +78,7 @@ def tables() -> dict[str, list[str]]:
     """Return the tables of counters by title."""
     return {
         "backend clients from base": ["stick-table type string len 128 size 100k expire 2h store gpc0"],
+        "backend refusals from base": ["stick-table type string len 96 size 20k expire 24h store http_req_cnt"],
         "backend functions from base": ["stick-table type string len 64 size 20k expire 1h store conn_cur"],
     }
 
@@ -104,14 +106,17 @@ def _limits() -> list[str]:
     key = "%[var(txn.route),word(2,|)]|%[src]|%[date,div(txn.period)]"
     limited = "{ var(txn.limits) -m found }"
     over = "{ var(txn.reason) -m found }"
+    counted = [rule.removeprefix("http-request ") for rule in pages.counted(over)]
     lines = [
         f"set-header x-nearhop-assets %[{field(routing.FILES)},word(1,-)] if {{ be_name {STATIC} }}",
         f"set-var(txn.body) {field(routing.BODY)} if {limited}",
         f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length),sub(txn.body) gt 0 }}",
+        *counted,
         f"deny deny_status 413 if {over}",
         f"set-var(txn.concurrency) {field(routing.CONCURRENCY)} if {limited}",
         f"track-sc1 var(txn.route),word(2,|) table functions if {limited}",
         f"set-var(txn.reason) str(exceeded_concurrency) if {limited} {{ sc1_conn_cur,sub(txn.concurrency) gt 0 }}",
+        *counted,
         f"deny deny_status 503 if {over}",
         # What follows is for functions that bound the requests of a client.
         f"set-var(txn.rate) {field(routing.RATE)} if {limited} !{{ {field(routing.RATE)} 0 }}",
@@ -122,6 +127,7 @@ def _limits() -> list[str]:
         f"set-var(txn.reason) str(rate_limited) if {rated} {{ sc0_get_gpc0,sub(txn.rate) gt 0 }}",
         f"set-var(txn.passed) date,mod(txn.period) if {over}",
         f"set-var(txn.retry_after) var(txn.period),sub(txn.passed) if {over}",
+        *counted,
         f"deny deny_status 429 if {over}",
     ]
     return [f"http-request {line}" for line in lines]

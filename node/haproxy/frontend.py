@@ -42,13 +42,14 @@ def refusal() -> list[str]:
         pages.asked_for_json(),
         # Nothing else is known of a request when the name of its host is not valid.
         f"{_REASON} str(bad_host) unless {{ var(txn.host) -m found }} || {{ var(txn.route) -m found }}",
+        f"{_REASON} str(no_such_host) unless {{ var(txn.route) -m found }} || {{ var(txn.reason) -m found }}",
+        f"{_REASON} var(txn.route),field(5,|) unless {{ var(txn.reason) -m found }}",
+        *pages.counted("TRUE"),
         "http-request deny deny_status 400 if { var(txn.reason) -m str bad_host bad_framing }",
         "http-request deny deny_status 405 if { var(txn.reason) -m str bad_method }",
         "http-request deny deny_status 413 if { var(txn.reason) -m str body_too_large }",
         pages.returned(414, "{ var(txn.reason) -m str url_too_long }"),
-        f"{_REASON} str(no_such_host) unless {{ var(txn.route) -m found }}",
         "http-request deny deny_status 404 if { var(txn.reason) -m str no_such_host }",
-        f"{_REASON} var(txn.route),field(5,|)",
         "http-request deny deny_status 503",
     ]
 

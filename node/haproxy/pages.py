@@ -34,6 +34,14 @@ def errors() -> list[str]:
     ]
 
 
+def counted(condition: str) -> list[str]:
+    """Render the rules that count a refusal by function and reason, where the agent can read it."""
+    return [
+        f"http-request set-var-fmt(txn.refused) %[var(txn.route),word(2,|)]|%[var(txn.reason)] if {condition}",
+        f"http-request track-sc2 var(txn.refused) table refusals if {condition}",
+    ]
+
+
 def returned(status: int, condition: str) -> str:
     """Render the rule that answers with a status that has no page of its own."""
     page = _page("var(txn.reason)", _RETURNED[status])

@@ -202,6 +202,13 @@ class Ingress:
             return await self._runtime.counters(slots)
         return {}
 
+    async def refusals(self) -> dict[tuple[str, str], int]:
+        """Return how many requests HAProxy has refused since it started, by function ("" for none) and reason; nothing while it is not there."""
+        if self.ready:
+            with contextlib.suppress(IngressError):  # as above
+                return await self._runtime.refusals()
+        return {}
+
     async def connections(self, slot: int) -> int:
         """Return the number of connections to the slot's socket; none while HAProxy does not run. Raises IngressError."""
         return await self._runtime.connections(slot) if self.ready else 0

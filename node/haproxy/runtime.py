@@ -75,6 +75,10 @@ class Runtime:
             raise IngressError(f"HAProxy does not show {path}: {' '.join(entries[0])}")
         return {fields[1] for fields in entries}
 
+    async def refusals(self) -> dict[tuple[str, str], int]:
+        """Return how many requests the ingress has refused itself, by function ("" for none) and reason."""
+        return dict(parse_refusals(await self.ask("show table refusals")))
+
     async def put_certificate(self, file: str, pem: str, *, known: bool) -> None:
         """Serve the chain and key *pem* under the name *file*, in place of the one before where it is *known*."""
         if not known:
@@ -127,6 +131,15 @@ def parse_stat(answer: str) -> Iterator[tuple[str, Counters]]:
             continue
         in_flight = int(fields["scur"] or 0) + int(fields["qcur"] or 0)
         yield fields["pxname"], Counters(int(fields["stot"] or 0) - int(fields["scur"] or 0), in_flight)
+
+
+def parse_refusals(answer: str) -> Iterator[tuple[tuple[str, str], int]]:
+    """Read the answer to `show table refusals`."""
+    for line in answer.splitlines():
+        values = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if "key" in values:
+            function, _, reason = values["key"].partition("|")
+            yield (function, reason), int(values["http_req_cnt"])
 
 
 def parse_connections(answer: str) -> int:

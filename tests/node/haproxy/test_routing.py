@@ -262,5 +262,8 @@ async def test_one_client_may_send_so_many_requests(ingress: Ingress, client: ht
     assert answer.status_code == 429
     assert 0 < int(answer.headers["retry-after"]) <= 3600
     assert await where(client, "b.example.org") == "s001"
+    assert await where(client, "c.example.org") == "no_such_host"
+    assert await where(client, "b.example.org", "/" + "x" * 9000) == "url_too_long"
+    assert await ingress.refusals() == {("a", "rate_limited"): 2, ("", "no_such_host"): 1, ("b", "url_too_long"): 1}
     async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(local_address="127.0.0.77")) as other:
         assert (await other.get(f"http://{ADDRESS}/", headers={"host": "a.example.org"})).status_code == 200
