@@ -11,10 +11,12 @@ from controlplane.cli.commands import (
     down,
     functions,
     identities,
+    logs,
     nodes,
     roles,
     rollback,
     route,
+    secret,
     status,
     token,
     up,
@@ -44,7 +46,9 @@ app.command()(down.down)
 app.command()(status.status)
 app.command()(deploy.deploy)
 app.command()(rollback.rollback)
+app.command()(logs.logs)
 app.add_typer(functions.app, name="functions")
+app.add_typer(secret.app, name="secret")
 app.add_typer(versions.app, name="versions")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(route.app, name="route")

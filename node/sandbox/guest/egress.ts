@@ -13,9 +13,8 @@ export interface Egress {
 }
 
 /** Return the way out by the proxy on *path*; null leaves what the engine's own permissions allow. */
-export function connectEgress(host: typeof Deno, path: string | null): Egress | null {
+export function connectEgress(host: typeof Deno, realFetch: typeof fetch, path: string | null): Egress | null {
   if (path === null) return null;
-  const realFetch = globalThis.fetch;
   const client = host.createHttpClient({ proxy: { transport: "unix", path } });
   return {
     client,
