@@ -33,6 +33,9 @@ _PARSE_TIMEOUT_S = 30.0
 # A null entry blocks what it prefixes. Relative and absolute paths have become file: URLs when the map is asked.
 _BLOCK_FILES = '{"imports": {"file:///": null}}'
 _SHOWN_REASONS = 20
+_PACKAGE = re.compile(
+    r"(?:@[a-z0-9~-][\w.~-]*/)?[a-z0-9~-][\w.~-]*(?:/[\w./~-]*)?"
+)  # "ws", "@scope/name/path"; no scheme, no path
 _PLACE = re.compile(r"\n\s+at file:\S+?:(\d+):(\d+)")
 
 
@@ -120,11 +123,20 @@ def refusals(graph: Mapping[str, Any]) -> Iterator[str]:
     if "error" in module:
         yield _syntax_error(module["error"])
         return
-    imports = [dependency for dependency in module.get("dependencies", []) if "code" in dependency]
+    imports = [
+        dependency
+        for dependency in module.get("dependencies", [])
+        if "code" in dependency and not _optional(dependency)
+    ]
     reasons = [reason for dependency in imports if (reason := _import_refusal(dependency))]
     yield from reasons[:_SHOWN_REASONS]
     if len(reasons) > _SHOWN_REASONS:
         yield f"and {len(reasons) - _SHOWN_REASONS} more imports are not allowed"
+
+
+def _optional(dependency: Mapping[str, Any]) -> bool:
+    # A package asks for an optional one in this way, and gets the error that it would get where that one is not installed.
+    return bool(dependency.get("isDynamic")) and _PACKAGE.fullmatch(dependency["specifier"]) is not None
 
 
 def _syntax_error(text: str) -> str:

@@ -8,14 +8,14 @@ from nearhop.errors import NearhopError
 from nearhop.membership import Membership
 from nearhop.spiffe import Part, Role
 from node import config
-from node.agent import isolating, paths
+from node.agent import files, isolating, paths
 from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
 from node.agent.scheduled import ScheduledCalls
 from node.agent.session import Session
 from node.config import NodeConfig
 from node.geo.service import GeoService, Places, UnusableDatabase
-from node.haproxy import countries, render
+from node.haproxy import countries, render, tls
 from node.haproxy import settings as ingress_settings
 from node.haproxy.process import Ingress
 from node.sandbox.activator import Activator, Bounds
@@ -52,9 +52,10 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     ingress = Ingress(_ingress_settings(settings, sockets, maps))
     bundles = BundleStore(settings.state_dir / "bundles")
     await asyncio.to_thread(bundles.open)
-    agent = Agent(settings, ingress, bundles)
-    agent.load()
     sandboxes = await isolating.open_launcher(settings, sockets, deno)
+    assets = await files.open_files(settings.state_dir, (sockets, sandboxes.services), ingress, deno)
+    agent = Agent(settings, ingress, bundles, assets)
+    agent.load()
     agent.pool = Pool(
         _pool_settings(settings, sockets, sandboxes),
         ingress,
@@ -66,12 +67,16 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
     agent.pool.logged = agent.logged
+    agent.pool.overran = agent.breakers.ended
+    agent.pool.served = agent.breakers.served
     agent.calls = ScheduledCalls(agent.pool, agent.activate, agent.session.send, agent.logbook)
     country_map = _country_map(settings)
     if country_map is not None and await asyncio.to_thread(country_map.exists):
         ingress.link_countries(country_map)
         country_map = None
-    await ingress.start(agent.routes_at_start())
+    routes = agent.routes_at_start()
+    await agent.show_files()
+    await ingress.start(routes)
     _logger.info("ingress ready", listen=settings.listen)
     async with asyncio.TaskGroup() as group:
         work = [
@@ -79,6 +84,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
             tasks.spawn(group, agent.pool.run(), name="pool"),
             tasks.spawn(group, isolating.run_egress(settings, sandboxes), name="egress"),
             tasks.spawn(group, activator.run(), name="activator"),
+            tasks.spawn(group, assets.run(), name="static files"),
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
@@ -88,6 +94,10 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         if membership is not None:
             work.append(tasks.spawn(group, membership.run(), name="membership"))
             work.append(tasks.spawn(group, agent.session.reopen_on_renewal(), name="session renewal"))
+        if settings.edge_cache_mib:
+            work.append(tasks.spawn(group, ingress.learn(), name="edge cache"))
+        if settings.tls_listen:
+            work.append(tasks.spawn(group, tls.follow(Path(settings.tls_certificates), ingress), name="certificates"))
         if settings.geoip_database:
             work.append(
                 tasks.spawn(group, _geo(Path(settings.geoip_database), sandboxes.services / "geo.sock"), name="geo")
@@ -120,6 +130,10 @@ def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render
         trusted_proxies=config.networks(settings.trusted_proxies),
         threads=settings.haproxy_threads,
         max_connections=settings.max_connections,
+        proxy_protocol=config.networks(settings.proxy_protocol),
+        tls_listen=tuple(settings.tls_listen),
+        redirect_to_https=settings.redirect_to_https,
+        cache_mib=settings.edge_cache_mib,
     )
 
 
@@ -134,7 +148,9 @@ def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Setting
         warm=min(settings.warm_sandboxes, settings.slots // 4),
         node=settings.id,
         region=settings.region,
-        services={name: Path(it.service(name)) for name in ("egress", *(["geo"] if settings.geoip_database else []))},
+        services={
+            name: Path(it.service(name)) for name in ("egress", "assets", *(["geo"] if settings.geoip_database else []))
+        },
     )
 
 

@@ -41,7 +41,7 @@ installConsole(host);
 const part = (path: string) => import(new URL(path, import.meta.url).href);
 const dialects = { deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" };
 const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
-if (settings.everything) for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts"]) await part(path);
+if (settings.everything) { for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts"]) await part(path); }
 const { prepare } = await part(dialects[settings.dialect]) as Dialect;
 const services: Services = {};
 if (needs.geo) services.geo = (await part("./geo.ts") as typeof import("./geo.ts")).connectGeo(host, settings.sockets.geo!);

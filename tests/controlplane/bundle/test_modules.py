@@ -16,6 +16,14 @@ async def test_a_module_without_imports_is_accepted() -> None:
     assert await self_contained(GOOD) == []
 
 
+async def test_an_optional_package_may_be_missing() -> None:
+    assert (
+        await self_contained(b'export const load = () => import("ws"), other = () => import("@scope/name/path")') == []
+    )
+    refused = await self_contained(b'export const load = () => import("./ws.js"), other = () => import("npm:ws")')
+    assert len(refused) == 2
+
+
 async def test_offered_built_ins_are_accepted() -> None:
     source = (
         b'import { env } from "cloudflare:workers";\n'

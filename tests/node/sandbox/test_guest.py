@@ -150,6 +150,7 @@ ESCAPES = {
     "file as text": "import('fi' + 'le:///etc/passwd', { with: { type: 'text' } })",
     "remote": "import('htt' + 'ps://example.org/x.js')",
     "npm": "import('np' + 'm:lodash')",
+    "a bare name": "import('f' + 's')",
     "node:fs": "import('no' + 'de:fs')",
     "node:net": "import('no' + 'de:net')",
     "node:child_process": "import('no' + 'de:child_process')",
