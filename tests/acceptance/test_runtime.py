@@ -130,3 +130,27 @@ async def test_a_cron_is_called_once_over_the_fleet_also_when_its_leader_is_kill
     await asyncio.sleep(2)  # long enough for a second call to show
     counted = await ticks()
     assert set(counted.values()) == {1}, counted
+
+
+CACHED = """
+export default {
+  fetch() { return new Response(crypto.randomUUID(), { headers: { "cache-control": "public, s-maxage=3600" } }); },
+};
+"""
+
+
+async def test_a_purge_is_over_when_its_call_is_answered(fleet: Cluster) -> None:
+    assert (await fleet.deploy_source("cached", CACHED)).status == 0
+
+    async def bodies() -> list[str]:
+        return [(await fleet.get(node, "cached")).text for node in fleet.nodes]
+
+    before = await bodies()
+    assert await bodies() == before  # each node's cache answers
+    for _ in range(5):
+        ran = await fleet.run("functions", "purge", "cached")
+        assert ran.status == 0, ran.stderr
+        after = await bodies()
+        assert not set(after) & set(before)
+        assert await bodies() == after
+        before = after
