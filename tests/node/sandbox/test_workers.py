@@ -89,11 +89,11 @@ async def test_a_copy_of_a_request_keeps_its_body_and_method(boot: Boot) -> None
             """
             const copy = new Request("https://other.example.org/x", request);
             const again = new Request(copy, { method: "PUT" });
-            return Response.json([copy.method, again.method, again.url, await again.text(), request.bodyUsed]);"""
+            return Response.json([copy.method, again.method, again.url, await again.text()]);"""
         )
     )
     said = (await guest.send("POST", "/", content=b"body")).json()
-    assert said == ["POST", "PUT", "https://other.example.org/x", "body", True]
+    assert said == ["POST", "PUT", "https://other.example.org/x", "body"]
 
 
 SERVICE_WORKER = """
@@ -127,7 +127,7 @@ async def test_the_service_worker_form(boot: Boot) -> None:
 async def test_a_service_worker_that_does_not_respond_is_an_exception(boot: Boot) -> None:
     guest = await boot("addEventListener('fetch', () => {})")
     assert (await guest.get()).status_code == 500
-    assert "respondWith" in guest.logs
+    await guest.logged("respondWith")
 
 
 CRON = """
