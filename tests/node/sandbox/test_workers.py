@@ -295,6 +295,33 @@ async def test_html_rewriter(boot: Boot) -> None:
     assert (await guest.get()).text == expected
 
 
+async def test_many_transformations_with_handlers_that_wait(boot: Boot) -> None:
+    guest = await boot(
+        worker(
+            """
+            const n = Number(new URL(request.url).searchParams.get("n"));
+            const page = (n) => new Response("<ul>" + Array.from({ length: n % 7 + 1 }, (_, i) => `<li data-i="${i}">x</li>`).join("") + "</ul>");
+            const rewrite = (n, inner) => new HTMLRewriter().on("li", {
+              async element(e) {
+                await scheduler.wait((n * 7 + Number(e.getAttribute("data-i")) * 13) % 11);
+                const text = inner ? (await rewrite(n + 1, false).transform(page(n + 1)).text()).length : n;
+                e.setInnerContent(`${text}-${e.getAttribute("data-i")}`).setAttribute("class", "c" + n);
+              },
+            });
+            return rewrite(n, n % 3 === 0).transform(page(n));"""
+        )
+    )
+
+    def page(n: int, text: int | None = None) -> str:
+        shown = n if text is None else text
+        return "<ul>" + "".join(f'<li data-i="{i}" class="c{n}">{shown}-{i}</li>' for i in range(n % 7 + 1)) + "</ul>"
+
+    for _ in range(3):
+        replies = await asyncio.gather(*(guest.get(f"/?n={n}") for n in range(40)))
+        expected = [page(n, len(page(n + 1)) if n % 3 == 0 else None) for n in range(40)]
+        assert [reply.text for reply in replies] == expected
+
+
 SOCKET = worker(
     """
     if (request.headers.get("Upgrade") !== "websocket") return new Response("Expected Upgrade: websocket", { status: 426 });
