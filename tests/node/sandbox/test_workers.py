@@ -71,6 +71,26 @@ async def test_what_cloudflare_adds_to_a_request(boot: Boot) -> None:
     assert "city" not in said["cf"]
 
 
+async def test_what_a_client_says_under_the_platform_s_names_is_not_seen(boot: Boot) -> None:
+    guest = await boot(
+        worker(
+            """
+            const copies = [request.headers, new Headers(request.headers), new Request(request).headers, new Request("http://x/", { headers: request.headers }).headers];
+            const seen = copies.map((h) => ["cf-ipcity", "cf-connecting-ip", "x-kept"].map((name) => h.get(name)));
+            const listed = copies.map((h) => [...h].filter(([name]) => name.startsWith("cf-ip") || name === "x-kept").map(([name, value]) => name + "=" + value));
+            let refused;
+            try { request.headers.set("x-a", "1") } catch (error) { refused = error.constructor.name }
+            const own = [request.headers.has("cf-ipcity"), request.headers instanceof Headers, refused, Object.keys(Object.fromEntries(request.headers)).includes("cf-ray")];
+            return Response.json({ seen, listed, own });"""
+        )
+    )
+    forged = {"cf-ipcity": "Atlantis", "cf-connecting-ip": "192.0.2.66", "x-kept": "1"}
+    said = (await guest.get("/", **ARRIVING, **forged)).json()
+    assert said["seen"] == [[None, "203.0.113.9", "1"]] * 4
+    assert said["listed"] == [["cf-ipcountry=JP", "x-kept=1"]] * 4
+    assert said["own"] == [False, True, "TypeError", True]
+
+
 async def test_a_request_can_be_read_after_its_answer(boot: Boot) -> None:
     guest = await boot(
         worker(
