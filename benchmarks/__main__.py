@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from benchmarks import cold, deploys, dns, ingress, many, memory
+from benchmarks import cold, deploys, dns, flips, ingress, many, memory
 
 BENCHMARKS: dict[str, Callable[[], Awaitable[None]]] = {
     "ingress": ingress.run,
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[[], Awaitable[None]]] = {
     "cold": cold.run,
     "memory": memory.run,
     "many": many.run,
+    "flips": flips.run,
 }
 
 

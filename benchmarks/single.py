@@ -25,7 +25,7 @@ async def node(folder: Path, address: str, names: Sequence[str], **keys: object)
     control = Control()
     _register(control, names)
     await control.start()
-    started = Node(folder / f"node-{address}", address, control.port, **({"log_level": "info"} | keys))
+    started = Node(folder / f"node-{address}", address, control.port, **({"log_level": "info", "slots": 64} | keys))
     _seed(started.state, control)
     try:
         await started.start()

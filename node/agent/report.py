@@ -10,9 +10,7 @@ import psutil
 from nearhop import engines
 from nearhop.v1 import common_pb2
 from nearhop.v1 import node_control_pb2 as pb
-from node.agent import codec
 from node.config import NodeConfig
-from node.plan.status import PlacementStatus
 from node.sandbox.pool import Pool
 
 
@@ -38,11 +36,11 @@ def hello(settings: NodeConfig, revision: int, instance: str) -> pb.Hello:
 
 
 def node_report(
-    revision: int, placements: Iterable[PlacementStatus], pool: Pool, *, ingress_ready: bool
+    revision: int, placements: Iterable[pb.PlacementStatus], pool: Pool, *, ingress_ready: bool
 ) -> pb.NodeReport:
     return pb.NodeReport(
         snapshot_revision=revision,
-        placements=codec.statuses(placements),
+        placements=placements,
         sandboxes=_sandboxes(pool),
         load_1m=os.getloadavg()[0],
         cpus=os.cpu_count() or 1,

@@ -15,7 +15,7 @@ from node.agent.scheduled import ScheduledCalls
 from node.agent.session import Session
 from node.config import NodeConfig
 from node.geo.service import GeoService, Places, UnusableDatabase
-from node.haproxy import countries, render
+from node.haproxy import countries, render, tls
 from node.haproxy import settings as ingress_settings
 from node.haproxy.process import Ingress
 from node.sandbox.activator import Activator, Bounds
@@ -67,6 +67,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
     agent.pool.logged = agent.logged
+    agent.pool.overran = agent.breakers.ended
+    agent.pool.served = agent.breakers.served
     agent.calls = ScheduledCalls(agent.pool, agent.activate, agent.session.send, agent.logbook)
     country_map = _country_map(settings)
     if country_map is not None and await asyncio.to_thread(country_map.exists):
@@ -82,7 +84,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
             tasks.spawn(group, agent.pool.run(), name="pool"),
             tasks.spawn(group, isolating.run_egress(settings, sandboxes), name="egress"),
             tasks.spawn(group, activator.run(), name="activator"),
-            tasks.spawn(group, assets.run(), name="files"),
+            tasks.spawn(group, assets.run(), name="static files"),
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
@@ -92,6 +94,10 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         if membership is not None:
             work.append(tasks.spawn(group, membership.run(), name="membership"))
             work.append(tasks.spawn(group, agent.session.reopen_on_renewal(), name="session renewal"))
+        if settings.edge_cache_mib:
+            work.append(tasks.spawn(group, ingress.learn(), name="edge cache"))
+        if settings.tls_listen:
+            work.append(tasks.spawn(group, tls.follow(Path(settings.tls_certificates), ingress), name="certificates"))
         if settings.geoip_database:
             work.append(
                 tasks.spawn(group, _geo(Path(settings.geoip_database), sandboxes.services / "geo.sock"), name="geo")
@@ -124,6 +130,10 @@ def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render
         trusted_proxies=config.networks(settings.trusted_proxies),
         threads=settings.haproxy_threads,
         max_connections=settings.max_connections,
+        proxy_protocol=config.networks(settings.proxy_protocol),
+        tls_listen=tuple(settings.tls_listen),
+        redirect_to_https=settings.redirect_to_https,
+        cache_mib=settings.edge_cache_mib,
     )
 
 

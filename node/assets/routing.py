@@ -8,6 +8,10 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 _Attempts = list[tuple[str, str | None]]
+# What encodeURIComponent() leaves as it is, and what browsers do in a path (URL Standard, path percent-encode set).
+_ALWAYS = "/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_CANONICAL = frozenset(f"{_ALWAYS}!'()*".encode())
+_BROWSERS = frozenset(f"{_ALWAYS}!$&'()*+,:;=@[]^|".encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,15 @@ def resolve(path: str, files: Collection[str], html_handling: str, *, follow: bo
         if follow and to not in files and resolve(to, files, html_handling, follow=False) == Show(file):
             return Redirect(to)
     return None
+
+
+def spellings(paths: Iterable[str]) -> frozenset[str]:
+    """Return the percent-encoded forms in which the decoded *paths* stand in requests."""
+    return frozenset(_encoded(path, plain) for path in paths for plain in (_CANONICAL, _BROWSERS))
+
+
+def _encoded(path: str, plain: frozenset[int]) -> str:
+    return "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in path.encode())
 
 
 def _asked_as(file: str) -> Iterable[str]:

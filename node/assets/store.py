@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from nearhop import log, names, packs
 from nearhop.errors import NearhopError
@@ -50,7 +49,7 @@ class AssetStore:
         return frozenset(self._paths)
 
     def paths(self, digest: str) -> frozenset[str]:
-        """Return every request path, decoded, that a file or a redirect of the pack answers; nothing for one that is not there."""
+        """Return every request path, percent-encoded, that a file or a redirect of the pack answers; nothing for one that is not there."""
         return self._paths.get(digest, frozenset())
 
     def write(self, digest: str, body: bytes) -> None:
@@ -123,8 +122,8 @@ def _place(content: Mapping[str, Any], offsets: Mapping[str, int]) -> list[int |
 
 
 def _request_paths(table: Mapping[str, Any]) -> frozenset[str]:
-    redirects = (unquote(rule["from"]) for rule in table["redirects"] if not {"*", ":"} & set(rule["from"]))
-    return frozenset([*table["paths"], *redirects])
+    redirects = (rule["from"] for rule in table["redirects"] if not {"*", ":"} & set(rule["from"]))
+    return routing.spellings(table["paths"]) | frozenset(redirects)
 
 
 def _verified(folder: Path) -> dict[str, Any] | None:

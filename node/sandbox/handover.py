@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from node.plan.records import Dialect, SandboxSpec
+from node.plan.records import SandboxSpec
 
 SERVICES = ("egress", "geo", "assets")  # the node's sockets that a guest may be told of
 
@@ -19,8 +19,7 @@ def header(
     """Return what the guest is told of the program; *control* is the secret by which it knows the agent's own requests."""
     version = spec.version
     return {
-        # A site's program of one line is a Workers program.
-        "dialect": (Dialect.WORKERS if version.dialect is Dialect.STATIC else version.dialect).value,
+        "dialect": version.dialect.value,
         "function": spec.function,
         "version": version.number,
         "digest": version.digest,

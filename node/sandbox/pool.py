@@ -36,7 +36,7 @@ _WARM_LIMITS = Limits()  # what a process is started with whose program is not k
 _WARM_BOOT_S = 0.2
 _WARM_LEAVES_FREE = 1  # slots that no waiting process takes
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
-_LEVELS = frozenset({"debug", "info", "warn", "error"})
+_LEVELS = frozenset({"debug", "info", "warn", "error", "limit"})
 _logger = log.get(__name__)
 
 Logged = Callable[[SandboxSpec, str, str, str], None]  # level, text, reason code
@@ -84,7 +84,10 @@ class _Held:
     direct: int = 0  # requests in flight that reached it past the ingress' slot: those that started it
     direct_finished: int = 0
     in_flight: int = 0
-    window: tuple[float, float] = (0.0, 0.0)  # CPU time and time when the load was last read
+    window: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # what it had wanted of a processor when the load was last read, and when that was
     last_cpu_s: float = 0.0
     memory_bytes: int = 0
     memory_at: float = 0.0
@@ -138,6 +141,8 @@ class Pool:
         self._warm_retry_at = 0.0
         self.terminations: dict[str, tuple[int, Reason]] = {}
         self.logged: Logged = _unheard  # takes what programs print, and why they were ended
+        self.overran: Callable[[str, Reason], None] = lambda _function, _reason: None
+        self.served: Callable[[str, int], None] = lambda _function, _requests: None
 
     # What is there
 
@@ -285,7 +290,7 @@ class Pool:
                 continue
             counted = _added(counters.get(slot), current)
             if counted is not None:
-                current.finished, current.in_flight = counted.finished, counted.in_flight
+                self._count(current, counted)
             sample = Sample(
                 cpu_s,
                 current.memory_bytes,
@@ -301,14 +306,22 @@ class Pool:
             self._scale(now)
         return busy
 
+    def _count(self, held: _Held, counted: Counted) -> None:
+        # The ingress counts for the slot, whoever has had it: the first count of a process only tells where it begins.
+        meter = held.state.meter
+        fresh = counted.finished - held.finished if meter is not None and meter.finished is not None else 0
+        held.finished, held.in_flight = counted.finished, counted.in_flight
+        if fresh > 0 and held.spec is not None:
+            self.served(held.spec.function, fresh)
+
     def _scale(self, now: float) -> None:
         loads: dict[SandboxSpec, list[scale.Load]] = defaultdict(list)
         for held in self._held.values():
             if held.spec is None or not held.state.serves:
                 continue
-            cpu_s, at = held.window
-            held.window = (held.last_cpu_s, now)
-            share = (held.last_cpu_s - cpu_s) / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
+            wanted_s, at = held.window
+            held.window = ((held.guest.wanted_s() if held.guest is not None else None) or 0.0, now)
+            share = (held.window[0] - wanted_s) / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
             loads[held.spec].append(scale.Load(held.in_flight, share))
         before = self._scales
         self._scales = {
@@ -365,6 +378,7 @@ class Pool:
         if state.terminations > before.terminations and state.reason is not None:
             count, _ = self.terminations.get(function, (0, state.reason))
             self.terminations[function] = (count + 1, state.reason)
+            self.overran(function, state.reason)
             text = f"version {held.spec.version.number} was ended: {state.error or state.reason.value}"
             self.logged(held.spec, "limit", text, state.reason.value)
         if state.phase is Phase.GONE:
@@ -447,7 +461,9 @@ class Pool:
                 _logger.debug("function log", function=_name(held), slot=slot, message=message.text)
                 level, _, text = message.text.partition(": ")
                 if held.spec is not None:
-                    self.logged(held.spec, level if level in _LEVELS else "info", text, "")
+                    # The guest's own word of a limit begins with the reason code.
+                    reason = text.partition(": ")[0] if level == "limit" else ""
+                    self.logged(held.spec, level if level in _LEVELS else "info", text, reason[:64])
 
     async def _kill(self, slot: int, held: _Held, reason: Reason) -> None:
         if reason is not Reason.RETIRED:

@@ -3,7 +3,6 @@
 
 const REASON = "x-nearhop-reason";
 
-type Fetch = typeof globalThis.fetch;
 type ClientInit = RequestInit & { client?: Deno.HttpClient };
 
 export interface Egress {
@@ -14,8 +13,8 @@ export interface Egress {
 }
 
 /** Return the way out by the proxy on *path*; null leaves what the engine's own permissions allow. */
-export function egress(host: typeof Deno, realFetch: Fetch, path: string | null | undefined): Egress | null {
-  if (!path) return null;
+export function connectEgress(host: typeof Deno, realFetch: typeof fetch, path: string | null): Egress | null {
+  if (path === null) return null;
   const client = host.createHttpClient({ proxy: { transport: "unix", path } });
   return {
     client,

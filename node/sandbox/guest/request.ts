@@ -4,7 +4,7 @@
 // A dialect may dress the requests that arrive: it adds the headers that its platform adds. The engine's own are immutable, so a dressed
 // request has a Headers object of its own, made when the program first looks.
 
-import { type Egress, egress } from "./egress.ts";
+import { connectEgress, type Egress } from "./egress.ts";
 import type { Place } from "./geo.ts";
 import { dress, type Extras, installHeaders, plain } from "./headers.ts";
 
@@ -126,7 +126,7 @@ function check(href: string, direct: boolean, spend: () => void): void {
  */
 export function adaptRequests(host: typeof Deno, path: string | null, spend: () => void): void {
   let way: Egress | null = null;
-  const out = () => way ??= egress(host, realFetch, path); // made at the first request: a client takes milliseconds to make
+  const out = () => way ??= connectEgress(host, realFetch, path); // made at the first request: a client takes milliseconds to make
   const send = path === null ? realFetch : (input: Request | string, options: RequestInit) => {
     const href = typeof input === "string" ? input : input.url;
     return /^(data|blob):/i.test(href) ? realFetch(input, options) : out()!.fetch(input, options);

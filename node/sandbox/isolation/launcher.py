@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import hashlib
 import os
 import zlib
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import psutil
 
 from nearhop import log
 from nearhop.errors import NearhopError
-from node.sandbox import command
+from node.sandbox import command, handover
 from node.sandbox.isolation import cgroups, landlock, layout, libraries
 from node.sandbox.isolation.channel import Zygote
 from node.sandbox.isolation.layout import Plan
@@ -21,8 +22,15 @@ from node.sandbox.process import Guest, Message
 
 _ANSWER_BYTES = 4096
 _PROBE_WITHIN_S = 20.0
+_CACHING_S = 0.2  # the engine writes what it has compiled in the background, and tells nobody when it has
+_STAMP = "complete"
 _PROBE_SLOT = 999  # above every slot that a node may have, so that its user is nobody else's
-_PROBE = b"export default { fetch() {} }"
+# A program of each dialect: together they have the engine compile all of the guest that a usual program needs.
+_PROBES = {
+    "workers": b"export default { fetch() {} } // cf",
+    "deno": b"Deno.serve(() => new Response())",
+    "vercel": b"export default () => new Response() // geo",
+}
 _ETC = (
     "/etc",
     "/proc",
@@ -83,16 +91,35 @@ class Launcher:
         self._libraries = await asyncio.to_thread(libraries.needed, settings.deno)
         self._groups = cgroups.find(_family())
         missing: list[str] = []
+        stamp, complete = await asyncio.to_thread(self._stamp)
         for mode in self._modes():
             self._mode = mode
-            error = await self._probe()
+            error = await self._probe("workers", warm=not complete)
             if error is None:
                 self._mode = Mode(mode.namespaces, mode.own_user, mode.seccomp, tuple(missing))
                 controllers = sorted({name for group in self._groups for name in group.controllers})
                 _logger.info("sandboxes are isolated", level=self.level, cgroups=controllers, landlock=landlock.abi())
-                return
+                break
             missing.append(f"no {_loss(mode)} ({error})")
-        raise IsolationError(f"no sandbox can be started: {'; '.join(missing)}")
+        else:
+            raise IsolationError(f"no sandbox can be started: {'; '.join(missing)}")
+        if not complete:
+            await self._fill_cache(stamp)
+
+    async def _fill_cache(self, stamp: str) -> None:
+        for dialect in ("deno", "vercel"):
+            if (error := await self._probe(dialect, warm=True)) is not None:
+                _logger.warning("the engine's cache is not complete", dialect=dialect, error=error)
+                return
+        await asyncio.to_thread((self._settings.cache_dir / _STAMP).write_text, stamp)
+
+    def _stamp(self) -> tuple[str, bool]:
+        # Which engine and which guest the cache is for, and whether it has been filled for them.
+        files = [self._settings.deno, *(path for path in command.GUEST.rglob("*") if path.is_file())]
+        known = "".join(f"{path} {path.stat().st_mtime_ns}\n" for path in sorted(files))
+        stamp = hashlib.sha256(known.encode()).hexdigest()
+        path = self._settings.cache_dir / _STAMP
+        return stamp, path.exists() and path.read_text() == stamp
 
     @staticmethod
     def _modes() -> list[Mode]:
@@ -103,10 +130,11 @@ class Launcher:
             Mode(namespaces=False, own_user=False, seccomp=False),
         ]
 
-    async def _probe(self) -> str | None:
+    async def _probe(self, dialect: str, *, warm: bool) -> str | None:
         # A whole sandbox with a program: what keeps any part of it from working shows here, and nowhere later.
         said = asyncio.Event()
         failure = ""
+        sockets = {name: self.service(name) for name in ("egress", "geo")}
 
         def heard(message: Message) -> None:
             if message.event == "ready":
@@ -115,8 +143,8 @@ class Launcher:
         async def live() -> None:
             nonlocal failure
             try:
-                guest = await self.start(_PROBE_SLOT, memory_mib=64, memory_bytes=0, warm=True)
-                status = await guest.run({"dialect": "workers", "everything": True}, _PROBE, heard)
+                guest = await self.start(_PROBE_SLOT, memory_mib=64, memory_bytes=0, warm=warm)
+                status = await guest.run({"dialect": dialect, "sockets": sockets}, _PROBES[dialect], heard)
                 words = guest.last_words().splitlines()
                 failure = words[-1] if words else f"it ended with {status}"
             except OSError as error:
@@ -125,6 +153,8 @@ class Launcher:
         task = asyncio.get_running_loop().create_task(live(), name="isolation probe")
         waiting = asyncio.get_running_loop().create_task(said.wait(), name="isolation probe's answer")
         await asyncio.wait((task, waiting), timeout=_PROBE_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        if warm and said.is_set():
+            await asyncio.sleep(_CACHING_S)
         for each in (task, waiting):
             each.cancel()
         await asyncio.gather(task, waiting, return_exceptions=True)
@@ -211,7 +241,7 @@ class Launcher:
                     engine,
                     listen / "s.sock",
                     guest=guest,
-                    services=services,
+                    services=[Path(self.service(name)) for name in handover.SERVICES],
                     memory_mib=memory_mib,
                     deny_net="" if inside else settings.deny_net,
                 )

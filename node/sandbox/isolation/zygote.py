@@ -107,7 +107,6 @@ def _child(plan: Plan, streams: list[int], go_read: int, life_read: int) -> None
 
 
 def _become(plan: Plan, streams: list[int], life_read: int) -> None:
-    os.nice(_NICE)
     os.setsid()
     if plan.isolated:
         confine.build_root(plan)

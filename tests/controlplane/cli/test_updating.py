@@ -1,6 +1,7 @@
 """The commands on functions' settings, secrets, logs and caches, against a real control plane."""
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator
@@ -151,3 +152,29 @@ async def test_overruns_are_shown(control: Control) -> None:
         ran = await control.run("functions", "show", "hello")
         assert "overruns: 2 exceeded_cpu" in ran.out
         assert "on: tokyo-1" in ran.out
+
+
+async def test_every_control_plane_that_is_named_is_asked(control: Control, shared_etcd: Etcd) -> None:
+    config = Config([shared_etcd.endpoint], "example.org", listen="127.0.0.1:0", limits=LIMITS, insecure=True)
+    second = ControlPlane(config)
+    async with contextlib.AsyncExitStack() as stack:
+        port = await stack.enter_async_context(second.running())
+        await second.cache.synced.wait()
+        agent = await stack.enter_async_context(Agent(f"127.0.0.1:{port}", "tokyo-1"))
+
+        async def talk() -> None:
+            await agent.until(lambda agent: agent.interest == ["hello"])
+            entry = common_pb2.LogEntry(function="hello", version=1, level="info", message="over there")
+            await agent.send(node_control_pb2.NodeMessage(log=node_control_pb2.NodeLog(entries=[entry])))
+
+        alone = await control.run("logs", "hello")
+        assert "over there" not in alone.out
+        assert "not asked: tokyo-1" in alone.err
+        async with asyncio.TaskGroup() as group:
+            group.create_task(talk())
+            both = await control.run("logs", "hello", "--endpoint", f"{control.client.address},127.0.0.1:{port}")
+        assert "tokyo-1 v1 info over there" in both.out
+        assert "not asked" not in both.err
+        gone = await control.run("logs", "hello", "--endpoint", f"{control.client.address},127.0.0.1:1")
+        assert gone.status == 0
+        assert "not all of the log" in gone.err

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearhop.packs import HTML_HANDLING
-from node.assets.routing import Redirect, Show, resolve, table
+from node.assets.routing import Redirect, Show, resolve, spellings, table
 
 BOTH = ("/both.html", "/both/index.html")
 BIN = ("/file-bin", "/file-bin.html")
@@ -66,9 +66,17 @@ def test_the_table_knows_every_path_that_is_answered(files: set[str], parts: lis
 
 
 @given(st.sets(FILES, max_size=6), st.sampled_from(HTML_HANDLING))
-def test_redirects_lead_to_a_file_after_two_steps_at_most(files: set[str], html: str) -> None:
+def test_redirects_lead_to_a_file_and_never_in_a_circle(files: set[str], html: str) -> None:
     answers = table(files, html)
-    for answer in answers.values():
-        for _ in range(2):
-            answer = answers[answer.to] if isinstance(answer, Redirect) else answer  # noqa: PLW2901
+    for path in answers:
+        seen, at = set(), path
+        while isinstance(answer := answers[at], Redirect):
+            assert at not in seen
+            seen.add(at)
+            at = answer.to
         assert isinstance(answer, Show)
+
+
+def test_paths_are_spelled_as_clients_spell_them() -> None:
+    assert spellings(["/a b/x@y.html"]) == {"/a%20b/x%40y.html", "/a%20b/x@y.html"}
+    assert spellings(["/100%", "/ü"]) == {"/100%25", "/%C3%BC"}
