@@ -269,6 +269,10 @@ def _read_sandbox(message: node_control_pb2.SandboxStatus) -> SandboxStatus:
     )
 
 
+def verdict(record: Verdict) -> "nodes_pb2.Witness.Verdict":
+    return _VERDICTS[record]
+
+
 def witness(record: Witness) -> nodes_pb2.Witness:
     return nodes_pb2.Witness(
         router=record.router,
