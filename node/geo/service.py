@@ -66,7 +66,7 @@ class GeoService:
     @contextlib.asynccontextmanager
     async def serving(self, socket: Path) -> AsyncIterator[None]:
         """Listen on *socket* until the context ends; connections that are open then are closed. Raises OSError."""
-        socket.unlink(missing_ok=True)
+        _unlink(socket)
         connections: set[asyncio.StreamWriter] = set()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,14 +81,14 @@ class GeoService:
                 writer.close()
 
         server = await asyncio.start_unix_server(connected, socket, limit=_HEAD_BYTES)
-        socket.chmod(0o666)  # sandboxes may have uids of their own; the folder is the agent's alone
+        _open_to_all(socket)
         try:
             yield
         finally:
             server.close()
             for writer in list(connections):
                 writer.close()
-            socket.unlink(missing_ok=True)
+            _unlink(socket)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A caller that goes away, says too much or nothing is no error of ours.
@@ -115,6 +115,14 @@ class GeoService:
             return 200, self._places.locate(ip)
         except ValueError:
             return 400, None
+
+
+def _unlink(socket: Path) -> None:
+    socket.unlink(missing_ok=True)
+
+
+def _open_to_all(socket: Path) -> None:
+    socket.chmod(0o666)  # sandboxes may have uids of their own; the folder is the agent's alone
 
 
 def render(status: int, body: Answer | None, *, keep: bool) -> bytes:

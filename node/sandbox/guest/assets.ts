@@ -21,6 +21,7 @@ export function connectAssets(host: typeof Deno, settings: Settings): Assets {
       const headers = new Headers(request.headers);
       headers.set("x-nearhop-assets", digest);
       headers.delete("host");
+      headers.set("accept-encoding", "identity"); // fetch() would decode another, and the program would see what it is no more
       const reply = await realFetch(`http://assets${pathname}${search}`, { client, method: request.method, headers, redirect: "manual" });
       const answer = new Response(reply.body, reply);
       for (const name of [...answer.headers.keys()]) if (name.startsWith("x-nearhop-")) answer.headers.delete(name);

@@ -41,7 +41,9 @@ export async function prepare({ host, settings }: Given): Promise<(load: Load) =
 
     function cron(name: string, schedule: string | object, second: unknown, third?: unknown): Promise<void> {
       const handler = [second, third].find((item) => typeof item === "function") as (() => unknown) | undefined;
-      if (typeof name !== "string" || typeof schedule !== "string") throw new TypeError("Deno.cron(name, schedule, handler): the schedule is a cron expression here");
+      if (typeof name !== "string" || typeof schedule !== "string") {
+        throw new TypeError("Deno.cron(name, schedule, handler): the schedule is a cron expression here");
+      }
       if (handler === undefined) throw new TypeError("Deno.cron needs a handler");
       crons.push({ schedule, handler });
       return new Promise(() => {});
@@ -103,7 +105,9 @@ function variables({ env, region, digest, function: name, version }: Settings): 
 
 // What Deno has and a function may not: its name, the permission that Deno would ask for, and whether it names a path.
 const READS = "readTextFile readFile readDir readLink realPath stat lstat open watchFs".split(" ");
-const WRITES = "writeTextFile writeFile mkdir makeTempDir makeTempFile remove rename copyFile chmod chown link symlink truncate create utime".split(" ");
+const WRITES = "writeTextFile writeFile mkdir makeTempDir makeTempFile remove rename copyFile chmod chown link symlink truncate create utime".split(
+  " ",
+);
 const NETS = "connect connectTls listen listenTls listenDatagram startTls".split(" ");
 const SYSTEM = "hostname osRelease osUptime loadavg networkInterfaces systemMemoryInfo uid gid".split(" ");
 const SYNCHRONOUS = new Set(["listen", "listenTls", "listenDatagram", "watchFs", ...SYSTEM]);
@@ -121,7 +125,10 @@ function visible(host: typeof Deno, settings: Settings): Record<string, unknown>
     refused[name] = SYNCHRONOUS.has(name) ? now : async (...args: unknown[]) => now(...args);
     if ((access === "read" || access === "write") && !SYNCHRONOUS.has(name)) refused[`${name}Sync`] = now;
   };
-  const path = ([first]: unknown[]) => first === undefined || typeof first === "object" && !(first instanceof URL) ? "<TMP>" : JSON.stringify(first instanceof URL ? decodeURIComponent(first.pathname) : String(first));
+  const path = ([first]: unknown[]) =>
+    first === undefined || typeof first === "object" && !(first instanceof URL)
+      ? "<TMP>"
+      : JSON.stringify(first instanceof URL ? decodeURIComponent(first.pathname) : String(first));
   const address = ([options]: unknown[]) => {
     const { hostname = "0.0.0.0", port = 0, path } = (options ?? {}) as { hostname?: string; port?: number; path?: string };
     return JSON.stringify(path === undefined ? `${hostname}:${port}` : `unix:${path}`);

@@ -3,6 +3,7 @@
 
 const REASON = "x-nearhop-reason";
 
+type Fetch = typeof globalThis.fetch;
 type ClientInit = RequestInit & { client?: Deno.HttpClient };
 
 export interface Egress {
@@ -13,9 +14,8 @@ export interface Egress {
 }
 
 /** Return the way out by the proxy on *path*; null leaves what the engine's own permissions allow. */
-export function connectEgress(host: typeof Deno, path: string | null): Egress | null {
-  if (path === null) return null;
-  const realFetch = globalThis.fetch;
+export function egress(host: typeof Deno, realFetch: Fetch, path: string | null | undefined): Egress | null {
+  if (!path) return null;
   const client = host.createHttpClient({ proxy: { transport: "unix", path } });
   return {
     client,

@@ -10,7 +10,6 @@
 
 import { installConsole, report } from "./report.ts";
 import { adaptRequests } from "./request.ts";
-import { connectEgress } from "./egress.ts";
 import { closeDoors, preload, safeProcess } from "./doors.ts";
 import { answering, type Handler } from "./answer.ts";
 import { parse } from "./settings.ts";
@@ -24,8 +23,7 @@ const socket = host.args[0];
 const unavailable = () => new Response(null, { status: 503 });
 let handler: Handler = unavailable;
 
-async function giveUp(path: string | null): Promise<void> {
-  if (path === null) return;
+async function giveUp(path: string): Promise<void> {
   await host.permissions.revoke({ name: "read", path });
   await host.permissions.revoke({ name: "write", path });
 }
@@ -41,7 +39,10 @@ const needs = look(source, settings);
 
 installConsole(host);
 const part = (path: string) => import(new URL(path, import.meta.url).href);
-const { prepare } = await part({ deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" }[settings.dialect]) as Dialect;
+const dialects = { deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" };
+const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
+if (settings.everything) { for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts"]) await part(path); }
+const { prepare } = await part(dialects[settings.dialect]) as Dialect;
 const services: Services = {};
 if (needs.geo) services.geo = (await part("./geo.ts") as typeof import("./geo.ts")).connectGeo(host, settings.sockets.geo!);
 if (needs.assets) services.assets = (await part("./assets.ts") as typeof import("./assets.ts")).connectAssets(host, settings);
@@ -49,12 +50,10 @@ const start = await prepare({ host, settings, source, services });
 const store = needs.context ? await makeStore<Budget>(host) : undefined;
 const subrequests = countSubrequests(settings.subrequests, store);
 await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
-// The engine asks for permission at each new connection, so the sockets of the services that the program needs stay open to the guest. To the
-// program they are not: its fetch() takes no path, and a socket cannot be read as a file.
-if (!needs.geo) await giveUp(settings.sockets.geo);
-if (!needs.assets) await giveUp(settings.sockets.assets);
+// The engine asks for permission at each new connection, so the sockets of the node's services stay open to the guest. To the program they are
+// not: its fetch() takes no path, and a socket cannot be read as a file.
 
-adaptRequests(subrequests.spend, connectEgress(host, settings.sockets.egress));
+adaptRequests(host, settings.sockets.egress, subrequests.spend);
 await preload(source);
 safeProcess(settings.env);
 closeDoors();

@@ -4,7 +4,7 @@
 // A dialect may dress the requests that arrive: it adds the headers that its platform adds. The engine's own are immutable, so a dressed
 // request has a Headers object of its own, made when the program first looks.
 
-import type { Egress } from "./egress.ts";
+import { type Egress, egress } from "./egress.ts";
 import type { Place } from "./geo.ts";
 
 const INNER = "http+unix:";
@@ -109,18 +109,23 @@ function isIpv6Literal(url: URL): boolean {
   return url.hostname.startsWith("[");
 }
 
-function check(href: string, spend: () => void, out: Egress | null): void {
+function check(href: string, direct: boolean, spend: () => void): void {
   const url = new URL(href);
   if (!ALLOWED.has(url.protocol)) throw new TypeError(`fetch cannot reach ${url.protocol} URLs`);
-  if (out === null && isIpv6Literal(url)) throw new TypeError("fetch cannot reach IPv6 addresses by number");
+  if (direct && isIpv6Literal(url)) throw new TypeError("fetch cannot reach IPv6 addresses by number");
   if (url.protocol.startsWith("http")) spend();
 }
 
-/** Show outer URLs and send outgoing requests by *out*, where there is one; *spend* is called before each, and may throw. */
-export function adaptRequests(spend: () => void, out: Egress | null): void {
-  const send = (input: Request | string, options: RequestInit) => {
-    const local = /^(data|blob):/i.test(typeof input === "string" ? input : readUrl.call(input));
-    return out === null || local ? realFetch(input, options) : out.fetch(input, options);
+/**
+ * Show outer URLs and watch over outgoing requests: *spend* is called before each, and may throw. *path* is the egress proxy's socket; without
+ * one the engine's own permissions decide.
+ */
+export function adaptRequests(host: typeof Deno, path: string | null, spend: () => void): void {
+  let way: Egress | null = null;
+  const out = () => way ??= egress(host, realFetch, path); // made at the first request: a client takes milliseconds to make
+  const send = path === null ? realFetch : (input: Request | string, options: RequestInit) => {
+    const href = typeof input === "string" ? input : input.url;
+    return /^(data|blob):/i.test(href) ? realFetch(input, options) : out()!.fetch(input, options);
   };
   Object.defineProperty(RealRequest.prototype, "url", {
     configurable: true,
@@ -133,20 +138,20 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
     const { client: _, ...options } = (init ?? {}) as RequestInit & { client?: unknown };
     if (!(input instanceof RealRequest)) {
       const href = String(input);
-      check(href, spend, out);
+      check(href, path === null, spend);
       return await send(href, options);
     }
     const href = outer(input);
-    check(href, spend, out);
+    check(href, path === null, spend);
     return await send(readUrl.call(input) === href ? input : new RealRequest(href, input), options);
   } as typeof fetch;
   const RealWebSocket = globalThis.WebSocket;
   globalThis.WebSocket = new Proxy(RealWebSocket, {
     construct(target, [url, options], newTarget) {
-      if (out === null && isIpv6Literal(new URL(String(url)))) throw new TypeError("WebSocket cannot reach IPv6 addresses by number");
+      if (path === null && isIpv6Literal(new URL(String(url)))) throw new TypeError("WebSocket cannot reach IPv6 addresses by number");
       spend();
       const protocols = typeof options === "object" && !Array.isArray(options) ? (options as { protocols?: unknown }).protocols : options;
-      if (out !== null) return Reflect.construct(target, [url, { protocols: protocols ?? [], client: out.client }], newTarget);
+      if (path !== null) return Reflect.construct(target, [url, { protocols: protocols ?? [], client: out()!.client }], newTarget);
       return Reflect.construct(target, protocols === undefined ? [url] : [url, protocols], newTarget);
     },
   });

@@ -34,6 +34,7 @@ export interface Settings {
   control: string; // what a control call must know; "" refuses them all
   sockets: { egress: string | null; geo: string | null; assets: string | null };
   subrequests: number; // that one request may cause; Infinity when nothing was said
+  everything: boolean; // load every part, whatever the program needs: the engine's cache is being filled
 }
 
 /** Read the line. A key of the wrong type is a mistake of the agent's, and throws where it is used. */
@@ -60,6 +61,7 @@ export function parse(line: string): Settings {
     control: raw.control ?? "",
     sockets: { egress: raw.sockets?.egress || null, geo: raw.sockets?.geo || null, assets: raw.sockets?.assets || null },
     subrequests: raw.limits?.subrequests || Infinity,
+    everything: raw.everything === true,
   };
 }
 

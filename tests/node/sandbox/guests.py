@@ -69,7 +69,11 @@ class Boot:
         """Start *source*; *header* is added to what the guest is told of it."""
         socket = self._folder / f"{len(self.guests)}.sock"
         argv = command.argv(
-            engines.find("deno").path, socket, memory_mib=64, deny_net=egress.deny_net([]), services=services
+            engines.find("deno").path,
+            socket,
+            memory_mib=64,
+            deny_net=egress.deny_net([]),
+            services=",".join(map(str, services)),
         )
         guest = await spawn(argv, command.environment(_cache()), cwd=self._folder)
         self.guests.append(guest)

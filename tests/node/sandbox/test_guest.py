@@ -150,6 +150,7 @@ ESCAPES = {
     "file as text": "import('fi' + 'le:///etc/passwd', { with: { type: 'text' } })",
     "remote": "import('htt' + 'ps://example.org/x.js')",
     "npm": "import('np' + 'm:lodash')",
+    "a bare name": "import('f' + 's')",
     "node:fs": "import('no' + 'de:fs')",
     "node:net": "import('no' + 'de:net')",
     "node:child_process": "import('no' + 'de:child_process')",
@@ -222,3 +223,8 @@ async def _kill_after_cpu(guest: Guest, limit_s: float) -> None:
     while (guest.cpu_s() or 0) < limit_s:
         await asyncio.sleep(0.002)
     guest.kill()
+
+
+async def test_every_part_can_be_loaded_at_once(boot: Boot) -> None:
+    guest = await boot(worker("return new Response(typeof HTMLRewriter)"), everything=True)
+    assert (guest.error, (await guest.get()).text) == ("", "function")

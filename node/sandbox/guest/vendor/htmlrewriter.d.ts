@@ -18,3 +18,10 @@ export class HTMLRewriter {
   onDocument(handlers: unknown): void;
   free(): void;
 }
+
+export class Comment {}
+export class Doctype {}
+export class DocumentEnd {}
+export class Element {}
+export class EndTag {}
+export class TextChunk {}

@@ -49,7 +49,11 @@ export async function prepare(given: Given): Promise<(load: Load) => Promise<Pro
 
 function installGlobals(settings: Settings): void {
   const env = process.env as Record<string, string>;
-  Object.assign(env, { VERCEL: "1", VERCEL_ENV: "production", VERCEL_REGION: settings.region, NODE_ENV: "production", NEXT_RUNTIME: "edge" }, settings.env);
+  Object.assign(
+    env,
+    { VERCEL: "1", VERCEL_ENV: "production", VERCEL_REGION: settings.region, NODE_ENV: "production", NEXT_RUNTIME: "edge" },
+    settings.env,
+  );
   const requestContext = { get: () => ({ waitUntil }) };
   Object.assign(globalThis, { EdgeRuntime: "edge-runtime", [Symbol.for("@vercel/request-context")]: requestContext });
 }
@@ -94,7 +98,8 @@ function serving(module: Module, { settings, services }: Given): Serve {
       const params = route.test(pathname);
       if (params !== null) return handler(withParams(request, params), { ...contextOf(request), params: Promise.resolve(params) });
     }
-    return services.assets?.fetch(request) ?? new Response("The page could not be found\n", { status: 404, headers: { "x-vercel-error": "NOT_FOUND" } });
+    return services.assets?.fetch(request) ??
+      new Response("The page could not be found\n", { status: 404, headers: { "x-vercel-error": "NOT_FOUND" } });
   }
   if (middleware === undefined) return onwards;
 
@@ -109,7 +114,9 @@ function serving(module: Module, { settings, services }: Given): Serve {
   };
 }
 const missing = (what: string) =>
-  new TypeError(`No default or HTTP-named export was found at ${what}: an edge function has \`export default function (request) { ... }\` or \`export function GET(request) { ... }\``);
+  new TypeError(
+    `No default or HTTP-named export was found at ${what}: an edge function has \`export default function (request) { ... }\` or \`export function GET(request) { ... }\``,
+  );
 
 /** The middleware: the export of that name (a function, or the module's namespace), or the default export of a module with config.matcher. */
 function middlewareOf(module: Module, beside: boolean): Handler | undefined {

@@ -71,7 +71,8 @@ class Store {
   }
 
   add(entry: Stored): void {
-    const same = (other: Stored) => other.vary.length === entry.vary.length && other.vary.every(([n, v], i) => entry.vary[i][0] === n && entry.vary[i][1] === v);
+    const same = (other: Stored) =>
+      other.vary.length === entry.vary.length && other.vary.every(([n, v], i) => entry.vary[i][0] === n && entry.vary[i][1] === v);
     for (const other of this.#entries.get(entry.key)?.filter(same) ?? []) this.#drop(other);
     const variants = this.#entries.get(entry.key) ?? [];
     variants.push(entry);

@@ -56,12 +56,16 @@ export async function prepare(given: Given): Promise<(load: Load) => Promise<Pro
     }
     let program = handling(given, env, fetch ?? noFetch);
     if (finish !== undefined) program = finish(program);
-    return controlled(program, settings.control, scheduled === undefined ? undefined : async (event) => {
-      const context = new ScheduledContext();
-      if (entry?.scheduled === undefined) listeners!.scheduled(event, context);
-      else await entry.scheduled({ ...event, type: "scheduled", noRetry() {} }, env, context);
-      await ScheduledContext.settled(context);
-    });
+    return controlled(
+      program,
+      settings.control,
+      scheduled === undefined ? undefined : async (event) => {
+        const context = new ScheduledContext();
+        if (entry?.scheduled === undefined) listeners!.scheduled(event, context);
+        else await entry.scheduled({ ...event, type: "scheduled", noRetry() {} }, env, context);
+        await ScheduledContext.settled(context);
+      },
+    );
   };
 }
 
@@ -121,6 +125,13 @@ function installModule(env: Env): void {
   class DurableObject extends WorkerEntrypoint {}
   class WorkflowEntrypoint extends WorkerEntrypoint {}
   class RpcTarget {}
-  const value = Object.freeze({ env, waitUntil: (promise: unknown) => void watch(promise), WorkerEntrypoint, DurableObject, WorkflowEntrypoint, RpcTarget });
+  const value = Object.freeze({
+    env,
+    waitUntil: (promise: unknown) => void watch(promise),
+    WorkerEntrypoint,
+    DurableObject,
+    WorkflowEntrypoint,
+    RpcTarget,
+  });
   Object.defineProperty(globalThis, Symbol.for("nearhop.workers"), { value });
 }

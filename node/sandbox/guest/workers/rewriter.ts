@@ -1,7 +1,7 @@
 // HTMLRewriter, over lol-html as WebAssembly (vendor/).
 
 // @ts-types="../vendor/htmlrewriter.d.ts"
-import { HTMLRewriter as Engine, init, setWasmExports, wrap } from "../vendor/htmlrewriter.js";
+import { Comment, DocumentEnd, Element, EndTag, HTMLRewriter as Engine, init, setWasmExports, TextChunk, wrap } from "../vendor/htmlrewriter.js";
 
 type Handlers = Record<string, (part: unknown) => unknown>;
 
@@ -12,7 +12,27 @@ let wasm: Awaited<ReturnType<typeof init>>;
 export async function makeRewriter(host: typeof Deno): Promise<unknown> {
   wasm = await init(await WebAssembly.compile(await host.readFile(new URL("../vendor/htmlrewriter.wasm", import.meta.url))));
   setWasmExports(wasm);
+  for (const part of [Comment, DocumentEnd, Element, EndTag, TextChunk]) makeChainable(part.prototype);
   return HTMLRewriter;
+}
+
+// On Cloudflare what changes a part returns it.
+const CHANGES = new Set(
+  "before after prepend append replace remove removeAndKeepContent setInnerContent setAttribute removeAttribute".split(" "),
+);
+
+function makeChainable(prototype: object): void {
+  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+    if (!CHANGES.has(name)) continue;
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      writable: true,
+      value(this: object, ...args: unknown[]) {
+        value.apply(this, args);
+        return this;
+      },
+    });
+  }
 }
 
 function write(engine: Engine, chunk: Uint8Array): Promise<void> {

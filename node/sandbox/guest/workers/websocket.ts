@@ -72,7 +72,10 @@ class End extends EventTarget {
     });
     socket.addEventListener("open", () => end.accept());
     socket.addEventListener("message", (event) => end.readyState === End.OPEN && end.send(event.data));
-    socket.addEventListener("close", (event) => end.#peer.#deliver(new CloseEvent("close", { code: event.code, reason: event.reason, wasClean: event.wasClean })));
+    socket.addEventListener(
+      "close",
+      (event) => end.#peer.#deliver(new CloseEvent("close", { code: event.code, reason: event.reason, wasClean: event.wasClean })),
+    );
     socket.addEventListener("error", () => end.#peer.#deliver(new Event("error")));
   }
 }
