@@ -175,18 +175,12 @@ class Launcher:
     # Starting
 
     async def start(self, slot: int, *, memory_mib: int, memory_bytes: int, warm: bool = False) -> Guest:
-        """Start a guest on *slot*. Raises OSError."""
-        plan = self._plan(slot, memory_mib=memory_mib, warm=warm)
-        inbound = self._inbound(slot)
-        inbound.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.listening(slot).unlink(missing_ok=True)
-        public = self._settings.public(slot)
-        public.unlink(missing_ok=True)
-        public.symlink_to(self.listening(slot))
-        if plan.uid is not None:
-            os.chown(inbound, plan.uid, plan.uid)
-            if warm:
-                os.chown(self._settings.cache_dir, plan.uid, plan.uid)
+        """Start a guest on *slot*; *memory_bytes* is for its control group. Raises OSError."""
+        return await self.launch(slot, self.plan(slot, memory_mib=memory_mib, warm=warm), memory_bytes=memory_bytes)
+
+    async def launch(self, slot: int, plan: Plan, *, memory_bytes: int = 0) -> Guest:
+        """Start what *plan* says on *slot*. Raises OSError."""
+        self._prepare(slot, plan)
         groups = cgroups.make(self._groups, self._group_name(slot), memory_bytes)
         try:
             confined = await self._zygote.launch(plan, gone=functools.partial(cgroups.remove, groups))
@@ -195,6 +189,18 @@ class Launcher:
             raise
         self._join_later(groups, confined.pid)
         return Guest(confined, confined.pidfd)
+
+    def _prepare(self, slot: int, plan: Plan) -> None:
+        inbound = self._inbound(slot)
+        inbound.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.listening(slot).unlink(missing_ok=True)
+        public = self._settings.public(slot)
+        public.unlink(missing_ok=True)
+        public.symlink_to(self.listening(slot))
+        if plan.uid is not None:
+            os.chown(inbound, plan.uid, plan.uid)
+            if plan.isolated and not plan.cache:  # it fills the cache
+                os.chown(self._settings.cache_dir, plan.uid, plan.uid)
 
     def _join_later(self, groups: tuple[Path, ...], pid: int) -> None:
         # Moving a process takes the kernel a grace period, 10 ms and more, which its start does not have to wait for.
@@ -213,7 +219,8 @@ class Launcher:
         """Set what the sandbox on *slot* may use, where there are control groups. Raises OSError."""
         cgroups.make(self._groups, self._group_name(slot), memory_bytes)
 
-    def _plan(self, slot: int, *, memory_mib: int, warm: bool) -> Plan:
+    def plan(self, slot: int, *, memory_mib: int, warm: bool = False) -> Plan:
+        """Return how a guest is started on *slot*; *warm* lets it fill the engine's cache."""
         settings, mode = self._settings, self._mode
         inside = mode.namespaces
         engine = Path(layout.ENGINE) if inside else settings.deno
