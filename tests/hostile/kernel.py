@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 from nearhop import engines
@@ -38,7 +39,7 @@ ATTEMPTS: dict[str, str] = {
     "connect-public": "await Deno.connect({ hostname: '1.1.1.1', port: 443 })",
     "connect-v6": "await Deno.connect({ hostname: '::1', port: 80 })",
     "listen-tcp": "Deno.listen({ port: 0 })",
-    "send-udp": "await Deno.listenDatagram({ port: 0, transport: 'udp' }).send(new Uint8Array(1), { hostname: '127.0.0.1', port: 53, transport: 'udp' })",
+    "send-udp": "Deno.listenDatagram({ port: 0, transport: 'udp' })",
     "resolve-name": "await Deno.resolveDns('example.org', 'A', { nameServer: { ipAddr: '127.0.0.53' } })",
     "direct-fetch": "await fetch('http://1.1.1.1/')",
     "docker-socket": "await Deno.connect({ transport: 'unix', path: '/var/run/docker.sock' })",
@@ -106,7 +107,11 @@ def _script(libc: str) -> str:
     const tell = (name, said) => console.log(JSON.stringify({{ event: "log", level: "info", message: name + "|" + said }}));
     for (const [name, attempt] of Object.entries(attempts)) {{
       const late = new Promise((_, no) => setTimeout(() => no(new Error("no answer")), 2000));
-      try {{ tell(name, "OPEN " + String(await Promise.race([attempt(), late])).slice(0, 80)) }} catch (error) {{ tell(name, "shut: " + String(error).slice(0, 120)) }}
+      try {{
+        tell(name, "OPEN " + String(await Promise.race([attempt(), late])).slice(0, 80));
+      }} catch (error) {{
+        tell(name, "shut: " + String(error).slice(0, 120));
+      }}
     }}
     Deno.exit(0);
     """
@@ -114,7 +119,7 @@ def _script(libc: str) -> str:
 
 async def attempt_all(folder: Path) -> tuple[dict[str, str], str]:
     """Run every attempt in a real sandbox with all of the engine's rights; return what came of each, and how isolated it was."""
-    folder.chmod(0o755)
+    os.chmod(folder, 0o755)  # noqa: PTH101  # sandboxes have users of their own
     deno = engines.find("deno").path
     launcher = Launcher(Settings(deno, folder / "run", folder / "cache", "", lambda slot: folder / f"{slot}.sock"))
     await launcher.open()

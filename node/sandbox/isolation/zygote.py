@@ -97,23 +97,23 @@ def _child(plan: Plan, streams: list[int], go_read: int, life_read: int) -> None
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
         if os.read(go_read, 1) == b"1":
-            _become(plan, streams, life_read)
+            _become(plan, life_read)
     except OSError as error:
         with contextlib.suppress(OSError):
-            os.write(streams[2], f"the sandbox cannot be isolated: {error}\n".encode())
+            os.write(2, f"the sandbox cannot be isolated: {error}\n".encode())
     finally:
         os._exit(status)
 
 
-def _become(plan: Plan, streams: list[int], life_read: int) -> None:
+def _become(plan: Plan, life_read: int) -> None:
     os.setsid()
     if plan.isolated:
         confine.build_root(plan)
     else:
         os.chdir("/")
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
     confine.become(plan, root=os.geteuid() == 0)
     kernel.die_with_parent(signal.SIGKILL)
     if select.select([life_read], [], [], 0)[0]:
