@@ -1,7 +1,7 @@
 """A small process of one thread that starts sandboxes for the agent: it forks them into their namespaces and tells how they end.
 
 It listens on the socket that it was started with as standard input. A request is a Plan with three descriptors, the sandbox's standard streams;
-the answer {"pid"} comes with a pidfd, and {"pid", "status"} follows once the process is reaped. It ends when the agent does.
+the answer {"pid"} comes with a pidfd, and {"pid", "status", "cpu_s"} follows once the process is reaped. It ends when the agent does.
 """
 
 import array
@@ -125,12 +125,13 @@ def _become(plan: Plan, life_read: int) -> None:
 def _reap(control: socket.socket) -> None:
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
-        _send(control, {"pid": pid, "status": os.waitstatus_to_exitcode(status)})
+        cpu_s = used.ru_utime + used.ru_stime
+        _send(control, {"pid": pid, "status": os.waitstatus_to_exitcode(status), "cpu_s": cpu_s})
 
 
 def _send(control: socket.socket, message: dict[str, object], *descriptors: int) -> None:
