@@ -8,11 +8,12 @@ from nearhop.errors import NearhopError
 from nearhop.membership import Membership
 from nearhop.spiffe import Part, Role
 from node import config
-from node.agent import isolating, paths
+from node.agent import files, isolating, paths
 from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
 from node.agent.scheduled import ScheduledCalls
 from node.agent.session import Session
+from node.assets.store import AssetStore
 from node.config import NodeConfig
 from node.geo.service import GeoService, Places, UnusableDatabase
 from node.haproxy import countries, render, tls
@@ -52,9 +53,12 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     ingress = Ingress(_ingress_settings(settings, sockets, maps))
     bundles = BundleStore(settings.state_dir / "bundles")
     await asyncio.to_thread(bundles.open)
-    agent = Agent(settings, ingress, bundles)
-    agent.load()
     sandboxes = await isolating.open_launcher(settings, sockets, deno)
+    packs = AssetStore(settings.state_dir / "assets")
+    listen = (sockets, sandboxes.services)
+    assets = await files.open_files(packs, listen, ingress, deno, settings.state_dir.resolve() / "deno")
+    agent = Agent(settings, ingress, bundles, assets)
+    agent.load()
     agent.pool = Pool(
         _pool_settings(settings, sockets, sandboxes),
         ingress,
@@ -73,7 +77,9 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     if country_map is not None and await asyncio.to_thread(country_map.exists):
         ingress.link_countries(country_map)
         country_map = None
-    await ingress.start(agent.routes_at_start())
+    routes = agent.routes_at_start()
+    await agent.show_files()
+    await ingress.start(routes)
     _logger.info("ingress ready", listen=settings.listen)
     async with asyncio.TaskGroup() as group:
         work = [
@@ -81,6 +87,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
             tasks.spawn(group, agent.pool.run(), name="pool"),
             tasks.spawn(group, isolating.run_egress(settings, sandboxes), name="egress"),
             tasks.spawn(group, activator.run(), name="activator"),
+            tasks.spawn(group, assets.run(), name="static files"),
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
@@ -144,7 +151,9 @@ def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Setting
         warm=min(settings.warm_sandboxes, settings.slots // 4),
         node=settings.id,
         region=settings.region,
-        services={name: Path(it.service(name)) for name in ("egress", *(["geo"] if settings.geoip_database else []))},
+        services={
+            name: Path(it.service(name)) for name in ("egress", "assets", *(["geo"] if settings.geoip_database else []))
+        },
     )
 
 
