@@ -402,11 +402,13 @@ class Agent:
             raise RuntimeError("the agent has no pool yet")
         return self.pool
 
-    def _fetch(self, digest: str) -> bool:
+    def _fetch(self, digest: str, *, pack: bool) -> bool:
         message = pb.NodeMessage(bundle_request=pb.BundleRequest(digest=digest))
         if self.session is None or not self.session.send(message):
             return False
         self._fetching[digest] = time.monotonic()
+        if pack:
+            self._packs.add(digest)
         return True
 
     async def _start(self, slot: int, spec: SandboxSpec) -> bool:
@@ -438,6 +440,10 @@ class Agent:
                 self._hosts.setdefault(new.function, set()).add(host)
         self._routes = routes
         return True
+
+    def _versions(self) -> list[Version]:
+        placed = [placement.version for placement in self._index.placements.values() if placement.version is not None]
+        return [*placed, *(good.version for good in self._good.values())]
 
     async def _remember(self, good: dict[str, Good]) -> bool:
         body = self._good_text(good)
