@@ -4,12 +4,16 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from benchmarks import deploys, dns, failover, geo, ingress
+from benchmarks import cold, deploys, dns, failover, flips, geo, ingress, many, memory
 
 BENCHMARKS: dict[str, Callable[[], Awaitable[None]]] = {
     "ingress": ingress.run,
     "dns": dns.run,
     "deploys": deploys.run,
+    "cold": cold.run,
+    "memory": memory.run,
+    "many": many.run,
+    "flips": flips.run,
     "geo": geo.run,
     "failover": failover.run,
 }

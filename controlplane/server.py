@@ -221,7 +221,13 @@ class ControlPlane:
     async def _add_services(self, server: grpc.aio.Server, places: Places) -> None:
         mutations = self.mutations
         functions = Functions(
-            self.mutations, self.cache, self.config.zone, safe=self.safe, purges=self.purges, logs=self.logs
+            self.mutations,
+            self.cache,
+            self.config.zone,
+            safe=self.safe,
+            purges=self.purges,
+            logs=self.logs,
+            sessions=self.sessions,
         )
         functions_pb2_grpc.add_FunctionsServicer_to_server(functions, server)
         versions_pb2_grpc.add_VersionsServicer_to_server(

@@ -29,7 +29,15 @@ class NodeConfig:
     geoip_database: str = ""  # a City database in MaxMind's format; "" leaves every client's country unknown
     cache_dir: str = ""  # for what several nodes of one machine may share; "" is state_dir
     trusted_proxies: list[str] = field(default_factory=list)  # ranges whose X-Forwarded-For is believed
+    proxy_protocol: list[str] = field(default_factory=list)  # ranges that must speak the PROXY protocol, version 1 or 2
+    tls_listen: list[str] = field(default_factory=list)  # what HAProxy binds for https
+    tls_certificates: str = (
+        ""  # the folder of certificates: NAME.pem, or NAME.crt and NAME.key; changes are taken over at once
+    )
+    redirect_to_https: bool = False  # http:// to the first of tls_listen
+    edge_cache_mib: int = 64  # of responses that say they may be kept; 0 keeps none
     egress_allow: list[str] = field(default_factory=list)  # ranges that sandboxes may reach though they are private
+    isolation: Literal["auto", "full"] = "auto"  # "full": refuse to start where sandboxes cannot have all layers
     slots: int = 64  # sandboxes at a time, those that are draining and those that wait for a program included
     warm_sandboxes: int = 2  # processes that wait for a program
     idle_s: float = 300.0  # without a request before a function's sandbox ends
@@ -79,6 +87,7 @@ def check(settings: NodeConfig) -> list[Violation]:
         ("activation_s", settings.activation_s, 0.1, 60),
         ("load_limit", settings.load_limit, 0, 1000),
         ("haproxy_threads", settings.haproxy_threads, 1, 64),
+        ("edge_cache_mib", settings.edge_cache_mib, 0, 4095),
     ]
     found += [
         Violation(name, f"must be between {low:g} and {high:g}")
@@ -93,10 +102,17 @@ def check(settings: NodeConfig) -> list[Violation]:
         ]
     if not settings.listen:
         found.append(Violation("listen", "must name at least one address and port"))
-    found += [
-        Violation("listen", f"{text!r} is not address:port") for text in settings.listen if not _is_endpoint(text)
-    ]
-    for key, ranges in (("trusted_proxies", settings.trusted_proxies), ("egress_allow", settings.egress_allow)):
+    for key, endpoints in (("listen", settings.listen), ("tls_listen", settings.tls_listen)):
+        found += [Violation(key, f"{text!r} is not address:port") for text in endpoints if not _is_endpoint(text)]
+    if settings.tls_listen and not settings.tls_certificates:
+        found.append(Violation("tls_certificates", "must name the folder of the certificates for tls_listen"))
+    if settings.redirect_to_https and not settings.tls_listen:
+        found.append(Violation("redirect_to_https", "needs tls_listen"))
+    for key, ranges in (
+        ("trusted_proxies", settings.trusted_proxies),
+        ("proxy_protocol", settings.proxy_protocol),
+        ("egress_allow", settings.egress_allow),
+    ):
         found += [Violation(key, f"{text!r} is not an address range") for text in ranges if not _is_network(text)]
     for key, version, addresses in (
         ("advertise_ipv4", 4, settings.advertise_ipv4),

@@ -12,10 +12,12 @@ from controlplane.cli.commands import (
     functions,
     geoip,
     identities,
+    logs,
     nodes,
     roles,
     rollback,
     route,
+    secret,
     status,
     token,
     up,
@@ -45,7 +47,9 @@ app.command()(down.down)
 app.command()(status.status)
 app.command()(deploy.deploy)
 app.command()(rollback.rollback)
+app.command()(logs.logs)
 app.add_typer(functions.app, name="functions")
+app.add_typer(secret.app, name="secret")
 app.add_typer(versions.app, name="versions")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(route.app, name="route")

@@ -7,7 +7,8 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -16,24 +17,34 @@ from google.protobuf.message import DecodeError
 from nearhop import log
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import codec, report, spool
+from node.agent.breakers import Breakers
 from node.agent.bundles import BundleError, BundleStore
+from node.agent.files import Files
+from node.agent.logbook import LogBook
+from node.agent.scheduled import ScheduledCalls
+from node.agent.sealing import Sealer
 from node.agent.session import Session
+from node.assets.store import AssetError
 from node.config import NodeConfig
 from node.haproxy.process import Ingress
 from node.haproxy.runtime import IngressError
 from node.plan import diff as plan
-from node.plan.records import FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
+from node.plan.needs import is_static, needs, pack_of
+from node.plan.records import Assets, FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
+from node.plan.routes import asset_set
 from node.plan.status import PlacementStatus, Progress, statuses_some
 from node.sandbox.activator import Demand, Refused
 from node.sandbox.activator import Refusal as Turned
 from node.sandbox.pool import Pool
+from node.sandbox.process import clean
 
 _FETCH_WITHIN_S = 30.0
 _FETCH_RETRY_S = 5.0
 _HOLD_S = 30.0  # before a version that served once but does not start now is tried again
 _TURNS_MAX = 50  # of one convergence; a plan that does not come to rest is reported rather than spun on
 _REVISIT_S = 5.0  # the loop looks again even when nothing woke it
-_WHOLE_EVERY_S = 30.0  # between two looks at everything that is placed, whether or not something has happened to it
+_ROUND = 500  # functions that a revisit looks at though nothing has happened to them, each time the next ones
+_REMOVE_EVERY_S = 5.0  # between two looks for bundles that nobody needs
 _AWAKE_EVERY_S = 1.0  # between two notes of which functions run
 _logger = log.get(__name__)
 
@@ -41,21 +52,26 @@ _logger = log.get(__name__)
 class Agent:
     """The node's state in memory, and what changes it. The session and the pool call in; run() does the work."""
 
-    def __init__(self, settings: NodeConfig, ingress: Ingress, bundles: BundleStore) -> None:
+    def __init__(self, settings: NodeConfig, ingress: Ingress, bundles: BundleStore, files: Files) -> None:
         self._settings = settings
         self._ingress = ingress
         self._bundles = bundles
+        self._files = files
+        self._packs: set[str] = set()  # those that are being fetched
         self._snapshot = Snapshot()
         self._index = plan.index(self._snapshot)
         self._decoder = codec.Decoder()
         self._hosts: dict[str, set[str]] = {}  # of the routes, by function
         self._dirty: set[str] = set()  # functions to which something has happened since they were planned for
         self._pending: set[str] = set()  # functions that are not as they should be yet
-        self._whole_at = 0.0
+        self._round: list[str] = []  # functions that the coming revisits look at
+        self._removed_at = 0.0
+        self._good_texts: dict[str, tuple[Good, str]] = {}
         self._awake: frozenset[str] = frozenset()  # functions that ran when the agent ended, until they run again
         self._noted: frozenset[str] = frozenset()
         self._noted_at = 0.0
         self.demand = Demand()
+        self.breakers = Breakers(self.sandbox_changed)
         self._routes: dict[str, Route] = {}
         self._good: dict[str, Good] = {}
         self._refusals: dict[str, Refusal] = {}
@@ -65,10 +81,14 @@ class Agent:
         self._fetching: dict[str, float] = {}
         self._fetch_failures: dict[str, FetchFailure] = {}
         self._statuses: dict[str, PlacementStatus] = {}
+        self._status_messages: dict[str, pb.PlacementStatus] = {}
         self._heartbeat_s = 2.0
         self._wake = asyncio.Event()
         self._report_now = asyncio.Event()
         self._instance = secrets.token_hex(8)
+        self._sealer = Sealer(settings.state_dir)
+        self.logbook = LogBook(settings.id)
+        self.calls: ScheduledCalls | None = None
         self.session: Session | None = None
         self.pool: Pool | None = None
 
@@ -90,7 +110,9 @@ class Agent:
         """Read the spool: the node serves from it until the control plane says otherwise."""
         if (body := spool.read(self._snapshot_path)) is not None:
             try:
-                self._snapshot = self._decoder.snapshot(pb.Snapshot.FromString(body))
+                spooled = pb.Snapshot.FromString(body)
+                self._sealer.open(spooled)
+                self._snapshot = self._decoder.snapshot(spooled)
                 self._index = plan.index(self._snapshot)
             except DecodeError:
                 spool.quarantine(self._snapshot_path)
@@ -110,7 +132,23 @@ class Agent:
         """Return the spooled functions' routes, none of which has a sandbox yet: they are known, and will be there soon."""
         self._routes = plan.routes(self._snapshot, self._observe())
         self._hosts = plan.hosts_by_function(self._routes)
+        self._dirty |= plan.unsettled(self._index, self._observe())
         return self._routes
+
+    async def show_files(self) -> None:
+        """Tell the ingress, before it starts, which paths the files of the spooled functions answer."""
+        await self._files.show(self._file_sets(route for route in self._routes.values()))
+
+    def _file_sets(self, routes: Iterable[Route]) -> dict[str, Assets]:
+        """Return the packs by the names that *routes* give to what is shown of them before a program is asked."""
+        found: dict[str, Assets] = {}
+        for route in routes:
+            placement, good = self._index.placements.get(route.function), self._good.get(route.function)
+            for version in (placement.version if placement else None, good.version if good else None):
+                pack = None if version is None or is_static(version) else pack_of(version)
+                if pack is not None and asset_set(pack) == route.assets:
+                    found[route.assets] = pack
+        return found
 
     # What the session calls
 
@@ -125,20 +163,50 @@ class Agent:
     def disconnected(self) -> None:
         self._fetching.clear()
         self._bundles.forget_arrivals()
+        self.logbook.disconnected()
+
+    def scheduled(self, message: pb.ScheduledEvent) -> None:
+        if self.calls is not None:
+            self.calls.take(message)
+
+    def log_interest(self, message: pb.LogInterest) -> None:
+        self.logbook.want(message.functions)
+
+    def logged(self, spec: SandboxSpec, level: str, text: str, reason: str = "") -> None:
+        """Enter what a program said, or what became of it, into its function's log."""
+        self.logbook.add(spec.function, spec.version.number, level, clean(text), reason)
 
     async def snapshot(self, message: pb.Snapshot) -> None:
         if message.revision < self._snapshot.revision:
             _logger.warning("an older snapshot was ignored", revision=message.revision, have=self._snapshot.revision)
             return
         # It is applied even when it cannot be spooled: what is lost until it can is only the memory of it, should the agent start anew.
-        await self._backlog.write(self._snapshot_path, message.SerializeToString())
+        await self._spool(message)
         before = self._index
         self._snapshot = self._decoder.snapshot(message)
         self._index = plan.index(self._snapshot)
-        self._dirty |= plan.changed(before, self._index)
+        changed = plan.changed(before, self._index)
+        for function in changed:
+            old, new = before.placements.get(function), self._index.placements.get(function)
+            if old is None or new is None or old.version != new.version:
+                self.breakers.replaced(function)
+        self._dirty |= changed
+        # A secret, a limit or a manifest may be what was missing.
+        self._refusals = {f: refusal for f, refusal in self._refusals.items() if f not in changed}
         self._forget_what_is_not_wanted()
+        self._note_statuses(
+            changed & self._index.placements.keys()
+        )  # no report tells the new revision with the old state
         self._wake.set()
         self._report_now.set()
+
+    async def _spool(self, message: pb.Snapshot) -> None:
+        try:
+            body = self._sealer.sealed(message).SerializeToString()
+        except OSError as error:
+            _logger.warning("a snapshot is not spooled: its secrets cannot be sealed", error=str(error))
+            return
+        await self._backlog.write(self._snapshot_path, body)
 
     async def chunk(self, message: pb.BundleChunk) -> None:
         digest = message.digest
@@ -149,12 +217,16 @@ class Agent:
             body = self._bundles.receive(digest, message.offset, message.data, last=message.last)
             if body is None:
                 return
-            await asyncio.to_thread(self._bundles.write, digest, body)
-        except BundleError as error:
+            if digest in self._packs:
+                await self._files.write(digest, body)
+            else:
+                await asyncio.to_thread(self._bundles.write, digest, body)
+        except (BundleError, AssetError) as error:
             self._fetch_failed(digest, str(error))
         else:
             self._fetch_failures.pop(digest, None)
             self._fetching.pop(digest, None)
+            self._packs.discard(digest)
         self._wake.set()
 
     def refused(self, message: pb.BundleRefusal) -> None:
@@ -172,13 +244,16 @@ class Agent:
             f: r for f, r in self._refusals.items() if f in wanted and wanted[f].generation == r.generation
         }
         if self._fetch_failures:
-            digests = {p.version.digest for p in wanted.values() if p.version is not None}
+            versions = [p.version for p in wanted.values() if p.version is not None]
+            digests = {need.digest for version in versions for need in needs(version)}
             self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
+        self.logbook.keep(wanted)
+        self.breakers.keep(wanted)
         self._pending &= wanted.keys()
         self._awake &= wanted.keys()
         for gone in self._statuses.keys() - wanted.keys():
-            del self._statuses[gone]
+            del self._statuses[gone], self._status_messages[gone]
 
     # What the pool calls
 
@@ -191,6 +266,7 @@ class Agent:
     def sandbox_ended(self, spec: SandboxSpec, error: str) -> None:
         """A sandbox that was never ready is gone: its version is refused, if it is the one asked for."""
         _logger.warning("a version did not start", function=spec.function, version=spec.version.number, error=error)
+        self.logged(spec, "error", f"the version did not start: {error}", "boot_failed")
         self._held[spec] = time.monotonic() + _HOLD_S
         self._awake -= {spec.function}
         placement = self._index.placements.get(spec.function)
@@ -241,29 +317,47 @@ class Agent:
                 await self._converge()
             except Exception:
                 _logger.exception("reconciling failed; it is tried again")
+            wait_s = self.breakers.tick()
             try:
-                async with asyncio.timeout(_REVISIT_S):
+                async with asyncio.timeout(_REVISIT_S if wait_s is None else min(_REVISIT_S, wait_s)):
                     await self._wake.wait()
             except TimeoutError:
                 self._expire_fetches()
+                self._look_round()
 
     async def _converge(self) -> None:
-        now = time.monotonic()
-        whole = now - self._whole_at >= _WHOLE_EVERY_S or self._whole_at == 0.0
-        if whole:
-            self._whole_at = now
         for _ in range(_TURNS_MAX):
             observed = self._observe()
-            only = None if whole else self._attended(observed)
-            actions = plan.diff_some(self._index, observed, time.monotonic(), only)
+            only = self._attended(observed)
             self._dirty.clear()
+            actions = plan.diff_some(self._index, observed, time.monotonic(), only)
             done = [await self._perform(action) for action in actions]
-            self._note_statuses(self._index.placements.keys() if only is None else only)
+            self._note_statuses(only)
             if not any(done) and not self._dirty:
                 await self._note_awake()
+                self._remove_bundles()
                 return
-            whole = False
         _logger.error("the plan does not come to rest", actions=[type(action).__name__ for action in actions])
+
+    def _remove_bundles(self) -> None:
+        now = time.monotonic()
+        if now - self._removed_at >= _REMOVE_EVERY_S:
+            self._removed_at = now
+            for action in plan.removals(self._index, self._observe()):
+                self._remove(action)
+
+    def _remove(self, action: plan.RemoveBundle) -> None:
+        if action.pack:
+            self._files.store.remove(action.digest)
+        else:
+            self._bundles.remove(action.digest)
+
+    def _look_round(self) -> None:
+        """Attend to the next functions, so that each is looked at now and then whatever was missed."""
+        if not self._round:
+            self._round = [*self._index.placements]
+        self._dirty.update(self._round[-_ROUND:])
+        del self._round[-_ROUND:]
 
     def _attended(self, observed: Observed) -> set[str]:
         """Name the functions that may need something: those that run, are wanted, are not there yet, or have changed."""
@@ -283,7 +377,9 @@ class Agent:
     async def _perform(self, action: plan.Action) -> bool:
         """Carry one action out; False when it has to wait."""
         match action:
-            case plan.FetchBundle(digest):
+            case plan.FetchBundle(digest, _, pack):
+                if pack:
+                    self._packs.add(digest)
                 return self._fetch(digest)
             case plan.StartSandbox(slot, spec):
                 return await self._start(slot, spec)
@@ -294,8 +390,8 @@ class Agent:
             case plan.DrainSandbox(slot):
                 self._pool.retire(slot)
                 return True
-            case plan.RemoveBundle(digest):
-                self._bundles.remove(digest)
+            case plan.RemoveBundle():
+                self._remove(action)
                 return True
             case _:
                 assert_never(action)
@@ -319,11 +415,13 @@ class Agent:
         except BundleError as error:
             self._fetch_failed(spec.version.digest, str(error))
             return False
+        self._ingress.expect_caching(spec.function, source)
         self._pool.start(slot, spec, source)
         return True
 
     async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:
         try:
+            await self._files.show(self._file_sets(routes[host] for host in changed if host in routes))
             await self._ingress.set_routes(routes)
         except (IngressError, OSError) as error:
             self._switch_error = f"the ingress cannot be switched: {getattr(error, 'strerror', None) or error}"
@@ -341,14 +439,25 @@ class Agent:
         return True
 
     async def _remember(self, good: dict[str, Good]) -> bool:
-        body = json.dumps(codec.good_to_json(good)).encode()
+        body = self._good_text(good)
         await self._backlog.write(self._good_path, body)
         self._good = good
         return True
 
+    def _good_text(self, good: Mapping[str, Good]) -> bytes:
+        # What is known of a function seldom changes: only that is rendered anew.
+        texts = self._good_texts
+        for name, item in good.items():
+            if (known := texts.get(name)) is None or known[0] is not item:
+                texts[name] = (item, json.dumps(codec.good_to_json({name: item}))[1:-1])
+        for gone in texts.keys() - good.keys():
+            del texts[gone]
+        return ("{" + ",".join(text for _, text in texts.values()) + "}").encode()
+
     def _observe(self) -> Observed:
         return Observed(
             bundles=self._bundles.stored,
+            packs=self._files.store.stored,
             fetching=frozenset(self._fetching),
             fetch_failures=self._fetch_failures,
             sandboxes=self._pool.views(),
@@ -361,6 +470,8 @@ class Agent:
             good=self._good,
             refusals=self._refusals,
             held=self._held,
+            broken=self.breakers.broken,
+            probed=self.breakers.probed,
             switch_error=self._switch_error,
         )
 
@@ -375,9 +486,11 @@ class Agent:
 
     def _note_statuses(self, only: Collection[str]) -> None:
         found = statuses_some(self._index, self._observe(), only, time.monotonic())
-        for name, status in found.items():
+        for name, plain in found.items():
+            status = replace(plain, overruns=self.breakers.overruns(name), breaker_open=self.breakers.is_open(name))
             if self._statuses.get(name) != status:
                 self._statuses[name] = status
+                [self._status_messages[name]] = codec.statuses([status])
                 self._report_now.set()
             if status.progress is Progress.PENDING:
                 self._pending.add(name)
@@ -396,10 +509,10 @@ class Agent:
             if self.session is not None:
                 self.session.send(pb.NodeMessage(report=self._report()))
 
-    def _statuses_now(self) -> list[PlacementStatus]:
+    def _statuses_now(self) -> list[pb.PlacementStatus]:
         if missing := [name for name in self._index.placements if name not in self._statuses]:
             self._note_statuses(missing)
-        return [self._statuses[name] for name in self._index.placements]
+        return [self._status_messages[name] for name in self._index.placements]
 
     def _report(self) -> pb.NodeReport:
         return report.node_report(

@@ -10,12 +10,8 @@ import psutil
 from nearhop import engines
 from nearhop.v1 import common_pb2
 from nearhop.v1 import node_control_pb2 as pb
-from node.agent import codec
 from node.config import NodeConfig
-from node.plan.status import PlacementStatus
 from node.sandbox.pool import Pool
-
-ISOLATION = "reduced: no namespaces; outbound IPv6 is filtered by name and by single address only"
 
 
 @functools.cache
@@ -40,16 +36,16 @@ def hello(settings: NodeConfig, revision: int, instance: str) -> pb.Hello:
 
 
 def node_report(
-    revision: int, placements: Iterable[PlacementStatus], pool: Pool, *, ingress_ready: bool, load_limit: float = 0.0
+    revision: int, placements: Iterable[pb.PlacementStatus], pool: Pool, *, ingress_ready: bool, load_limit: float = 0.0
 ) -> pb.NodeReport:
     return pb.NodeReport(
         snapshot_revision=revision,
-        placements=codec.statuses(placements),
+        placements=placements,
         sandboxes=_sandboxes(pool),
         load_1m=os.getloadavg()[0],
         cpus=os.cpu_count() or 1,
         memory_available_bytes=psutil.virtual_memory().available,
-        isolation=ISOLATION,
+        isolation=pool.isolation,
         deno_version=str(engines.find("deno")),
         haproxy_version=str(engines.find("haproxy")),
         ingress_ready=ingress_ready,

@@ -1,27 +1,26 @@
 """Puts the agent together, runs it until it is told to stop, and takes it apart in order."""
 
 import asyncio
-import socket
 from pathlib import Path
-
-import psutil
 
 from nearhop import engines, log, tasks
 from nearhop.errors import NearhopError
 from nearhop.membership import Membership
 from nearhop.spiffe import Part, Role
 from node import config
-from node.agent import paths
+from node.agent import files, isolating, paths
 from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
+from node.agent.scheduled import ScheduledCalls
 from node.agent.session import Session
 from node.config import NodeConfig
-from node.haproxy import countries, render
+from node.geo.service import GeoService, Places, UnusableDatabase
+from node.haproxy import countries, render, tls
 from node.haproxy import settings as ingress_settings
 from node.haproxy.process import Ingress
-from node.sandbox import egress
 from node.sandbox.activator import Activator, Bounds
 from node.sandbox.command import MINIMUM_DENO
+from node.sandbox.isolation.launcher import Launcher
 from node.sandbox.pool import Pool, Settings
 
 _STOP_GRACE_S = 5.0  # for requests in flight
@@ -53,33 +52,56 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     ingress = Ingress(_ingress_settings(settings, sockets, maps))
     bundles = BundleStore(settings.state_dir / "bundles")
     await asyncio.to_thread(bundles.open)
-    agent = Agent(settings, ingress, bundles)
+    sandboxes = await isolating.open_launcher(settings, sockets, deno)
+    assets = await files.open_files(settings.state_dir, (sockets, sandboxes.services), ingress, deno)
+    agent = Agent(settings, ingress, bundles, assets)
     agent.load()
     agent.pool = Pool(
-        _pool_settings(settings, sockets, deno), ingress, changed=agent.sandbox_changed, ended=agent.sandbox_ended
+        _pool_settings(settings, sockets, sandboxes),
+        ingress,
+        changed=agent.sandbox_changed,
+        ended=agent.sandbox_ended,
     )
     agent.demand.bounds = Bounds(within_s=settings.activation_s)
     activator = Activator(Path(ingress_settings.activator_socket(str(sockets))), agent.pool, agent.activate)
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
+    agent.pool.logged = agent.logged
+    agent.pool.overran = agent.breakers.ended
+    agent.pool.served = agent.breakers.served
+    agent.calls = ScheduledCalls(agent.pool, agent.activate, agent.session.send, agent.logbook)
     country_map = _country_map(settings)
     if country_map is not None and await asyncio.to_thread(country_map.exists):
         ingress.link_countries(country_map)
         country_map = None
-    await ingress.start(agent.routes_at_start())
+    routes = agent.routes_at_start()
+    await agent.show_files()
+    await ingress.start(routes)
     _logger.info("ingress ready", listen=settings.listen)
     async with asyncio.TaskGroup() as group:
         work = [
             tasks.spawn(group, ingress.supervise(), name="ingress"),
             tasks.spawn(group, agent.pool.run(), name="pool"),
+            tasks.spawn(group, isolating.run_egress(settings, sandboxes), name="egress"),
             tasks.spawn(group, activator.run(), name="activator"),
+            tasks.spawn(group, assets.run(), name="static files"),
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
+            tasks.spawn(group, agent.logbook.run(agent.session.send), name="function logs"),
+            tasks.spawn(group, agent.calls.run(), name="scheduled calls"),
         ]
         if membership is not None:
             work.append(tasks.spawn(group, membership.run(), name="membership"))
             work.append(tasks.spawn(group, agent.session.reopen_on_renewal(), name="session renewal"))
+        if settings.edge_cache_mib:
+            work.append(tasks.spawn(group, ingress.learn(), name="edge cache"))
+        if settings.tls_listen:
+            work.append(tasks.spawn(group, tls.follow(Path(settings.tls_certificates), ingress), name="certificates"))
+        if settings.geoip_database:
+            work.append(
+                tasks.spawn(group, _geo(Path(settings.geoip_database), sandboxes.services / "geo.sock"), name="geo")
+            )
         if country_map is not None:
             work.append(tasks.spawn(group, _countries(settings, ingress, country_map), name="countries"))
         await stop.wait()
@@ -87,6 +109,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         await ingress.stop(_STOP_GRACE_S)
         for task in work:
             task.cancel()
+    await sandboxes.close()
 
 
 def _membership(settings: NodeConfig) -> Membership | None:
@@ -107,21 +130,17 @@ def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render
         trusted_proxies=config.networks(settings.trusted_proxies),
         threads=settings.haproxy_threads,
         max_connections=settings.max_connections,
+        proxy_protocol=config.networks(settings.proxy_protocol),
+        tls_listen=tuple(settings.tls_listen),
+        redirect_to_https=settings.redirect_to_https,
+        cache_mib=settings.edge_cache_mib,
     )
 
 
-def _pool_settings(settings: NodeConfig, sockets: Path, deno: Path) -> Settings:
-    cache = settings.state_dir.resolve() / "deno"
-    _make(cache)
-    interfaces = psutil.net_if_addrs().values()
-    families = (socket.AF_INET, socket.AF_INET6)
-    local = [item.address for addresses in interfaces for item in addresses if item.family in families]
+def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Settings:
     return Settings(
-        deno=deno,
-        run_dir=sockets,
-        cache_dir=cache,
+        launcher=it,
         slots=settings.slots,
-        deny_net=egress.deny_net(config.networks(settings.egress_allow), local),
         socket=lambda slot: Path(render.slot_socket(str(sockets), slot)),
         boot_cpu_s=settings.boot_cpu_s,
         boot_wall_s=settings.boot_wall_s,
@@ -129,6 +148,9 @@ def _pool_settings(settings: NodeConfig, sockets: Path, deno: Path) -> Settings:
         warm=min(settings.warm_sandboxes, settings.slots // 4),
         node=settings.id,
         region=settings.region,
+        services={
+            name: Path(it.service(name)) for name in ("egress", "assets", *(["geo"] if settings.geoip_database else []))
+        },
     )
 
 
@@ -140,6 +162,19 @@ def _country_map(settings: NodeConfig) -> Path | None:
     except countries.CountryMapError as error:
         _logger.warning("clients' countries are unknown", error=str(error))
         return None
+
+
+async def _geo(database: Path, socket: Path) -> None:
+    try:
+        places = await asyncio.to_thread(Places.open, database)
+    except UnusableDatabase as error:
+        _logger.warning("clients' places are unknown", error=str(error))
+        return
+    try:
+        async with GeoService(places).serving(socket):
+            await asyncio.Event().wait()
+    finally:
+        places.close()
 
 
 async def _countries(settings: NodeConfig, ingress: Ingress, country_map: Path) -> None:

@@ -37,6 +37,8 @@ class Handler(Protocol):
     async def snapshot(self, message: pb.Snapshot) -> None: ...
     async def chunk(self, message: pb.BundleChunk) -> None: ...
     def refused(self, message: pb.BundleRefusal) -> None: ...
+    def scheduled(self, message: pb.ScheduledEvent) -> None: ...
+    def log_interest(self, message: pb.LogInterest) -> None: ...
 
 
 class Session:
@@ -138,6 +140,10 @@ class Session:
                 await self._handler.chunk(instruction.bundle_chunk)
             case "bundle_refusal":
                 self._handler.refused(instruction.bundle_refusal)
+            case "scheduled":
+                self._handler.scheduled(instruction.scheduled)
+            case "log_interest":
+                self._handler.log_interest(instruction.log_interest)
             case other:
                 _logger.warning("an instruction that this agent does not know", instruction=other)
 

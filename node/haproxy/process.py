@@ -7,17 +7,19 @@ import re
 import signal
 import socket
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from nearhop import children, engines, log
-from node.haproxy import maps, render, settings
+from node.haproxy import cache, maps, render, settings
 from node.haproxy.runtime import Counters, IngressError, Runtime
 from node.plan.records import Route
 
 _READY_WITHIN_S = 5.0
+_LEARN_EVERY_S = 2.0
 _RESTART_DELAY_S = 0.1
 _RESTART_DELAY_MAX_S = 1.0
+_ENTRIES_ONE_BY_ONE = 16  # that are changed in place; more of them are cheaper as a whole new map
 _WORDS = 5  # of HAProxy's last complaints that an error quotes
 _WORD_CHARACTERS = 500
 _WORD = re.compile(r"\[(\w+)\] +\(\d+\) : (.*)")
@@ -38,6 +40,10 @@ class Ingress:
         self._runtime = Runtime(Path(self.paths.stats_socket))
         self._process: asyncio.subprocess.Process | None = None
         self._maps: dict[str, str] = {}  # those that HAProxy has
+        self._routes: Mapping[str, Route] = {}
+        self._caching: set[str] = set()  # functions
+        self._certificates: dict[str, str] = {}  # those that HAProxy has, by file name
+        self._certificates_on_disk: dict[str, str] = {}
         self._reasons: dict[int, str] = {}
         self._lock = asyncio.Lock()  # held while HAProxy starts: under it the process is either ready or dead
         self._stopping = asyncio.Event()
@@ -49,15 +55,17 @@ class Ingress:
 
     async def start(self, routes: Mapping[str, Route]) -> None:
         """Write everything and start HAProxy. Raises AddressInUse, or IngressError with what HAProxy says about its configuration."""
-        for address in self._settings.listen:
+        for address in (*self._settings.listen, *self._settings.tls_listen):
             _check_free(address)
         _write(self.paths.config, render.config(self._settings))
-        self._maps = maps.maps(routes).by_name()
+        self._routes = routes
+        self._maps = maps.maps(routes, self._caching).by_name()
         for name, text in self._maps.items():
             self._write_map(name, text)
         _write(self.paths.reasons, "")
-        for path in (self.paths.countries, self.paths.assets, self.paths.certificates):
+        for path in (self.paths.countries, self.paths.assets, self.paths.caching):
             _ensure(path)
+        _write(self.paths.certificates, "")
         async with self._lock:
             await self._spawn()
 
@@ -101,12 +109,68 @@ class Ingress:
     async def set_routes(self, routes: Mapping[str, Route]) -> None:
         """Switch every hostname at once. Raises IngressError when HAProxy runs and did not take them over."""
         async with self._lock:
-            await self._replace(maps.maps(routes).by_name())
+            self._routes = routes
+            await self._route()
+
+    def expect_caching(self, function: str, source: bytes) -> None:
+        """Ask the edge cache before *function*, from its next route on, if the text of its program suggests answers that may be kept."""
+        if self._settings.cache_mib and cache.may_cache(source):
+            self._caching.add(function)
+
+    async def learn_caching(self) -> None:
+        """Ask the edge cache, from now on, before the functions that have given answers that may be kept. Raises IngressError."""
+        if self._settings.cache_mib and self.ready:
+            learned = await self._runtime.keys(settings.CACHING) - self._caching
+            if learned:
+                await self._cache_for(learned)
+
+    async def learn(self) -> None:
+        """Do so now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(_LEARN_EVERY_S)
+            try:
+                await self.learn_caching()
+            except (IngressError, OSError) as error:
+                _logger.warning("which functions give answers to be kept is not known", error=str(error))
+
+    async def _cache_for(self, functions: Collection[str]) -> None:
+        async with self._lock:
+            self._caching |= set(functions)
+            await self._route()
+
+    async def _route(self) -> None:
+        # What an entry refers to is there before the entry, and goes after it.
+        texts = maps.maps(self._routes, self._caching).by_name()
+        referred = {name: text for name, text in texts.items() if name != settings.HOSTS}
+        await self._replace({name: maps.joined(self._maps.get(name, ""), text) for name, text in referred.items()})
+        await self._replace({settings.HOSTS: texts[settings.HOSTS]})
+        await self._replace(referred)
 
     async def set_assets(self, files: Mapping[str, Iterable[str]]) -> None:
-        """Say which paths the files of each pack answer, by the pack's digest. Raises IngressError."""
+        """Say which paths each set of files answers, by the set's name. Raises IngressError."""
         async with self._lock:
             await self._replace({settings.ASSETS: maps.assets_map(files)})
+
+    async def set_certificates(self, pems: dict[str, str]) -> None:
+        """Serve these certificates and no others, by file name. Raises IngressError."""
+        async with self._lock:
+            if pems == self._certificates:
+                return
+            before, folder = self._certificates, self._settings.map_dir
+            for file, pem in pems.items():
+                _write(f"{folder}/{file}", pem, secret=True)
+            _write(self.paths.certificates, "".join(f"{file}\n" for file in sorted(pems)))
+            self._certificates_on_disk = dict(pems)
+            if self.ready:
+                for file in before.keys() - pems.keys():
+                    await self._runtime.remove_certificate(file)
+                    del before[file]
+                for file in sorted(pems):
+                    if before.get(file) != pems[file]:
+                        await self._runtime.put_certificate(file, pems[file], known=file in before)
+                        before[file] = pems[file]
+            self._certificates = dict(pems)
+            _keep_only(Path(folder), pems)
 
     async def set_reason(self, slot: int, reason: str | None) -> None:
         """Say on the slot's error pages why its sandbox ended; None forgets it. Raises IngressError."""
@@ -146,18 +210,29 @@ class Ingress:
             return await self._runtime.counters(slots)
         return {}
 
+    async def refusals(self) -> dict[tuple[str, str], int]:
+        """Return how many requests HAProxy has refused since it started, by function ("" for none) and reason; nothing while it is not there."""
+        if self.ready:
+            with contextlib.suppress(IngressError):  # as above
+                return await self._runtime.refusals()
+        return {}
+
     async def connections(self, slot: int) -> int:
         """Return the number of connections to the slot's socket; none while HAProxy does not run. Raises IngressError."""
         return await self._runtime.connections(slot) if self.ready else 0
 
     async def _replace(self, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
-            if text == self._maps.get(name):
+            before = self._maps.get(name)
+            if text == before:
                 continue
             self._write_map(name, text)
             self._maps.pop(name, None)  # what HAProxy has is not known until it has taken this
-            if self.ready:
+            change = None if before is None else maps.change(before, text, most=_ENTRIES_ONE_BY_ONE)
+            if self.ready and change is None:
                 await self._runtime.replace_map(name, text)
+            elif self.ready and change is not None:
+                await self._runtime.change_map(name, *change)
             self._maps[name] = text
 
     def _write_map(self, name: str, text: str) -> None:
@@ -179,6 +254,7 @@ class Ingress:
                 raise IngressError(f"HAProxy ended with status {status} while it was starting: {words}")
             with contextlib.suppress(IngressError):
                 await self._runtime.ask("show version")
+                self._certificates = dict(self._certificates_on_disk)
                 return
             await asyncio.sleep(0.01)
         await children.stop(self._process, grace_s=0)
@@ -201,14 +277,21 @@ class Ingress:
         return list(complaints)
 
 
-def _write(path: str, text: str) -> None:
+def _write(path: str, text: str, *, secret: bool = False) -> None:
     temporary = Path(f"{path}.tmp")
     try:
-        temporary.write_text(text, encoding="ascii")
+        temporary.touch(mode=0o600 if secret else 0o644)
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _keep_only(folder: Path, pems: Mapping[str, str]) -> None:
+    for path in folder.glob("tls-*.pem"):
+        if path.name not in pems:
+            path.unlink()
 
 
 def _ensure(path: str) -> None:

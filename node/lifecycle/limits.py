@@ -16,7 +16,7 @@ BACKGROUND_FACTOR = 20.0  # CPU spent with nothing in flight (timers, waitUntil)
 
 
 class Reason(StrEnum):
-    """Why a sandbox's process ended."""
+    """Why a sandbox's process ended, and, from EXCEEDED_BODY on, why a request was refused while it lived on."""
 
     EXCEEDED_CPU = "exceeded_cpu"
     EXCEEDED_MEMORY = "exceeded_memory"
@@ -24,6 +24,15 @@ class Reason(StrEnum):
     EXCEPTION = "exception"
     BOOT_FAILED = "boot_failed"
     RETIRED = "retired"
+    EXCEEDED_BODY = "exceeded_body"
+    EXCEEDED_SUBREQUESTS = "exceeded_subrequests"
+    EXCEEDED_CONCURRENCY = "exceeded_concurrency"
+    RATE_LIMITED = "rate_limited"
+    BREAKER_OPEN = "breaker_open"
+
+
+# Ends that a program has caused by taking more than its limits: these are counted, and open the breaker.
+OVERRUNS = frozenset({Reason.EXCEEDED_CPU, Reason.EXCEEDED_MEMORY, Reason.EXCEEDED_WALL})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,22 @@
 """How many sandboxes of one version a node runs: more while those that run are busy and crowded, fewer once they have been quiet for a while.
 
-A program that only waits gains nothing from a second process, so a crowd of requests counts only where CPU is spent too.
+A program that only waits gains nothing from a second process, so a crowd of requests counts only where a processor is wanted too.
 """
 
 from dataclasses import dataclass, replace
 
 CROWD = 8  # requests in flight of one sandbox above which it is crowded
-BUSY_SHARE = 0.5  # of one CPU, above which a sandbox is busy
+BUSY_SHARE = 0.5  # of the time, running or waiting for a processor, above which a sandbox is busy
 UP_AFTER_S = 0.5
 DOWN_AFTER_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one sandbox does: requests in flight, and the share of one CPU that it spends."""
+    """What one sandbox does: requests in flight, and the share of the time in which it runs or waits for a processor."""
 
     in_flight: int
-    cpu_share: float
+    busy_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ def step(state: Scale, loads: tuple[Load, ...], most: int, now: float) -> Scale:
 
 def _crowded(loads: tuple[Load, ...], instances: int) -> bool:
     in_flight = sum(load.in_flight for load in loads)
-    busy = sum(load.cpu_share for load in loads)
+    busy = sum(load.busy_share for load in loads)
     return in_flight > CROWD * instances and busy > BUSY_SHARE * instances
 
 
 def _fewer_would_do(loads: tuple[Load, ...], instances: int) -> bool:
     # With a margin of a half, so that the one that is taken away is not asked for again at once.
     in_flight = sum(load.in_flight for load in loads)
-    busy = sum(load.cpu_share for load in loads)
+    busy = sum(load.busy_share for load in loads)
     return in_flight <= CROWD * (instances - 1) / 2 or busy <= BUSY_SHARE * (instances - 1) / 2

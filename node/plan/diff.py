@@ -6,9 +6,21 @@ and its first request starts it. What diff() costs grows with the functions that
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from node.plan.records import Good, Observed, Placement, Route, SandboxSpec, SandboxView, Snapshot, sandbox_spec
+from node.plan.needs import claims, is_here, is_static, is_whole, needs, pack_of
+from node.plan.records import (
+    Good,
+    Observed,
+    Placement,
+    Route,
+    SandboxSpec,
+    SandboxView,
+    Snapshot,
+    Version,
+    sandbox_spec,
+)
+from node.plan.routes import asset_set
 
 BOOTS_AT_ONCE = 4  # of programs that no request waits for: the others keep the processors for themselves
 EVICTABLE_S = 1.0  # unused for so long, a sandbox gives its slot to a function that has none
@@ -18,6 +30,7 @@ EVICTABLE_S = 1.0  # unused for so long, a sandbox gives its slot to a function 
 class FetchBundle:
     digest: str
     size_bytes: int
+    pack: bool = False  # of static files
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class DrainSandbox:
 @dataclass(frozen=True, slots=True)
 class RemoveBundle:
     digest: str
+    pack: bool = False  # of static files
 
 
 Action = FetchBundle | StartSandbox | SwitchRoutes | RememberGood | DrainSandbox | RemoveBundle
@@ -69,14 +83,15 @@ def index(snapshot: Snapshot) -> Index:
     owners: dict[str, str] = {}
     for placement in snapshot.placements:
         if _is_served(placement):
-            for host in placement.hostnames:
+            for host in claims(placement):
                 owners.setdefault(host, placement.function)
     return Index({placement.function: placement for placement in snapshot.placements}, owners)
 
 
 def changed(before: Index, after: Index) -> set[str]:
     """Name the functions that two snapshots do not place alike."""
-    names = {name for name, item in after.placements.items() if before.placements.get(name) != item}
+    old = before.placements
+    names = {name for name, item in after.placements.items() if (was := old.get(name)) is not item and was != item}
     names |= before.placements.keys() - after.placements.keys()
     names |= {name for host, name in after.owners.items() if before.owners.get(host) != name}
     return names | {name for host, name in before.owners.items() if after.owners.get(host) != name}
@@ -96,23 +111,23 @@ class _World:
 
 def diff(snapshot: Snapshot, observed: Observed, now: float) -> tuple[Action, ...]:
     """Say what to do next, in order. Empty when there is nothing to do but wait, or nothing at all."""
-    return diff_some(index(snapshot), observed, now, None)
+    placed = index(snapshot)
+    return (*diff_some(placed, observed, now, None), *removals(placed, observed))
 
 
 def diff_some(placed: Index, observed: Observed, now: float, only: Collection[str] | None) -> tuple[Action, ...]:
-    """Say what to do next for the functions in *only*, None for all; with all of them, bundles that nobody needs are removed too.
+    """Say what to do next for the functions in *only*, None for all. Bundles are removed by removals() alone.
 
     *only* must name every function that has a sandbox, or that requests wait for.
     """
     world = _world(placed, observed, only)
     wanted = _with_room(_all_wanted(world), world, now)
     return (
-        *_fetches(wanted, observed, now),
+        *_fetches(wanted, world, now),
         *_starts(wanted, world, now),
         *_switch(wanted, world),
         *_remember(world),
         *_drains(wanted, world),
-        *(_removals(wanted, world) if only is None else ()),
     )
 
 
@@ -178,8 +193,12 @@ def _wanted(placement: Placement, world: _World) -> Wanted:
             awake = demanded or own or any(sandbox.ready for sandbox in live)
             return {aim: 1} if awake else {}
     good = observed.good.get(placement.function)
+    if aim is not None and is_static(aim.version):
+        if is_whole(aim.version, observed):
+            return {}
+        aim = None
     wanted = {} if aim is None else {aim: 1}
-    if good is not None:
+    if good is not None and not is_static(good.version):
         fallback = sandbox_spec(placement, good.version, good.limits)
         runs = [sandbox for sandbox in live if sandbox.spec == fallback]
         if demanded or any(not sandbox.idle for sandbox in runs):
@@ -210,16 +229,24 @@ def _with_room(wanted: Mapping[str, Wanted], world: _World, now: float) -> Mappi
     return {**wanted, **asleep}
 
 
-def _fetches(wanted: Mapping[str, Wanted], observed: Observed, now: float) -> Iterator[FetchBundle]:
+def _fetches(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterator[FetchBundle]:
+    observed = world.observed
     asked = set(observed.fetching)
-    for version in (spec.version for specs in wanted.values() for spec in specs):
-        failure = observed.fetch_failures.get(version.digest)
-        if version.digest in observed.bundles or version.digest in asked:
-            continue
-        if failure is not None and now < failure.retry_at:
-            continue
-        asked.add(version.digest)
-        yield FetchBundle(version.digest, version.size_bytes)
+    for version in _versions(wanted, world):
+        for need in needs(version):
+            failure = observed.fetch_failures.get(need.digest)
+            if is_here(need, observed) or need.digest in asked or (failure is not None and now < failure.retry_at):
+                continue
+            asked.add(need.digest)
+            yield FetchBundle(need.digest, need.size_bytes, need.pack)
+
+
+def _versions(wanted: Mapping[str, Wanted], world: _World) -> Iterator[Version]:
+    for function, specs in wanted.items():
+        yield from (spec.version for spec in specs)
+        aim = target(world.index.placements[function], world.observed)
+        if aim is not None and is_static(aim.version):
+            yield aim.version
 
 
 def _missing(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterator[SandboxSpec]:
@@ -227,7 +254,7 @@ def _missing(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterato
     demanded = world.observed.demanded
     for function in sorted(wanted, key=lambda name: name not in demanded):
         for spec, count in wanted[function].items():
-            if spec.version.digest not in world.observed.bundles or now < world.observed.held.get(spec, now):
+            if not is_whole(spec.version, world.observed) or now < world.observed.held.get(spec, now):
                 continue
             live = sum(1 for s in world.sandboxes.get(function, ()) if s.spec == spec and not s.retiring)
             yield from (spec for _ in range(count - live))
@@ -264,14 +291,16 @@ def _routes(wanted: Mapping[str, Wanted], world: _World) -> dict[str, Route]:
         placement = world.index.placements[name]
         if not _is_served(placement):
             continue
-        route = _route(placement, specs, world)
-        found.update((host, route) for host in placement.hostnames if world.index.owners.get(host) == name)
+        route = _limited(_route(placement, specs, world), placement, world.observed)
+        found.update((host, route) for host in claims(placement) if world.index.owners.get(host) == name)
     return found
 
 
 def _route(placement: Placement, wanted: Wanted, world: _World) -> Route:
     observed = world.observed
     aim = target(placement, observed)
+    if aim is not None and is_static(aim.version) and is_whole(aim.version, observed):
+        return _files(placement, aim.version)
     ready = [s for s in world.sandboxes.get(placement.function, ()) if s.ready and not s.retiring]
 
     def preference(sandbox: SandboxView) -> tuple[bool, bool, int]:
@@ -283,19 +312,58 @@ def _route(placement: Placement, wanted: Wanted, world: _World) -> Route:
     alike = [s for s in ready if s.spec == best.spec]
     alike.sort(key=lambda s: (s.slot not in world.routed, s.slot))
     slots = tuple(s.slot for s in alike[: max(1, wanted.get(best.spec, 1))])
-    return Route(placement.function, best.spec.version.number, slots[0], best.spec.limits.wall_ms, tuple(sorted(slots)))
+    version = best.spec.version
+    return Route(
+        placement.function,
+        version.number,
+        slots[0],
+        best.spec.limits.wall_ms,
+        tuple(sorted(slots)),
+        assets=_pack(version),
+    )
+
+
+def _files(placement: Placement, version: Version) -> Route:
+    pack = pack_of(version)
+    digest = version.digest if pack is None else pack.digest
+    return Route(placement.function, version.number, None, placement.limits.wall_ms, assets=digest, static=True)
+
+
+def _pack(version: Version) -> str:
+    """Name the files that answer before the program does."""
+    pack = pack_of(version)
+    return "" if pack is None or pack.program_first else asset_set(pack)
+
+
+def _limited(route: Route, placement: Placement, observed: Observed) -> Route:
+    """Add what holds for the function whichever version serves."""
+    limits = placement.limits
+    return replace(
+        route,
+        request_body_bytes=limits.request_body_bytes,
+        concurrency=1 if placement.function in observed.probed else limits.concurrency,
+        rate_limit=placement.rate_limit,
+        cache_epoch=placement.cache_epoch,
+        refusal="breaker_open" if placement.function in observed.broken else "",
+    )
 
 
 def _asleep(placement: Placement, aim: SandboxSpec | None, world: _World) -> Route:
-    good = world.observed.good.get(placement.function)
-    proven = aim is not None and is_proven(aim, world.observed)
-    version = aim.version.number if aim is not None and (proven or good is None) else 0
-    if version == 0 and good is not None:
-        version = good.version.number
+    observed = world.observed
+    good = observed.good.get(placement.function)
+    if good is not None and is_static(good.version) and is_whole(good.version, observed):
+        return _files(placement, good.version)
+    starts = aim is not None and not is_static(aim.version)
+    version = aim.version if starts and aim is not None and (good is None or is_proven(aim, observed)) else None
+    if version is None and good is not None and not is_static(good.version):
+        version = good.version
     live = [s for s in world.sandboxes.get(placement.function, ()) if not s.retiring]
     crashes = bool(live) and all(s.waiting for s in live)
-    startable = (aim is not None or good is not None) and not crashes
-    return Route(placement.function, version, None, placement.limits.wall_ms, startable=startable)
+    number, wall_ms = 0 if version is None else version.number, placement.limits.wall_ms
+    if (version is None and not starts) or crashes:
+        return Route(placement.function, number, None, wall_ms)
+    pack = "" if version is None or not is_whole(version, observed) else _pack(version)
+    return Route(placement.function, number, None, wall_ms, startable=True, assets=pack)
 
 
 def _switch(wanted: Mapping[str, Wanted], world: _World) -> Iterator[SwitchRoutes]:
@@ -317,7 +385,7 @@ def _remember(world: _World) -> Iterator[RememberGood]:
     for name in world.only:
         placement = world.index.placements.get(name)
         aim = None if placement is None else target(placement, world.observed)
-        if aim is not None and any(s.ready and s.spec == aim for s in world.sandboxes.get(name, ())):
+        if aim is not None and _has_served(aim, world):
             good = Good(aim.version, aim.limits)
             if world.observed.good.get(name) != good:
                 fresh[name] = good
@@ -327,6 +395,12 @@ def _remember(world: _World) -> Iterator[RememberGood]:
         for name in gone:
             del after[name]
         yield RememberGood(after)
+
+
+def _has_served(aim: SandboxSpec, world: _World) -> bool:
+    if is_static(aim.version):
+        return is_whole(aim.version, world.observed)
+    return any(s.ready and s.spec == aim for s in world.sandboxes.get(aim.function, ()))
 
 
 def _drains(wanted: Mapping[str, Wanted], world: _World) -> Iterator[DrainSandbox]:
@@ -340,10 +414,25 @@ def _drains(wanted: Mapping[str, Wanted], world: _World) -> Iterator[DrainSandbo
             yield DrainSandbox(sandbox.slot)
 
 
-def _removals(wanted: Mapping[str, Wanted], world: _World) -> Iterator[RemoveBundle]:
-    placements = world.index.placements
-    used = {spec.version.digest for specs in wanted.values() for spec in specs}
-    used |= {p.version.digest for p in placements.values() if p.version is not None}
-    used |= {good.version.digest for function, good in world.observed.good.items() if function in placements}
-    used |= {sandbox.spec.version.digest for sandbox in world.observed.sandboxes}
-    yield from (RemoveBundle(digest) for digest in sorted(world.observed.bundles - used))
+def removals(placed: Index, observed: Observed) -> tuple[RemoveBundle, ...]:
+    """Name the bundles and packs that no version needs which is asked for, served last, or runs."""
+    versions = [p.version for p in placed.placements.values() if p.version is not None]
+    versions += [good.version for function, good in observed.good.items() if function in placed.placements]
+    versions += [sandbox.spec.version for sandbox in observed.sandboxes]
+    used = [need for version in versions for need in needs(version)]
+    modules = observed.bundles.difference(need.digest for need in used if not need.pack)
+    packs = observed.packs.difference(need.digest for need in used if need.pack)
+    return (
+        *(RemoveBundle(digest) for digest in sorted(modules)),
+        *(RemoveBundle(digest, pack=True) for digest in sorted(packs)),
+    )
+
+
+def unsettled(placed: Index, observed: Observed) -> set[str]:
+    """Name the functions of which another version is asked for than served last, and those that are known without being placed."""
+    names = {
+        name
+        for name, placement in placed.placements.items()
+        if (good := observed.good.get(name)) is None or good.version != placement.version
+    }
+    return names | (observed.good.keys() - placed.placements.keys())

@@ -180,8 +180,8 @@ class Route:
     """Where requests for one hostname go; *slot* is None while the function has no ready sandbox.
 
     *slots* are those of several sandboxes of the version, any of which may serve. *startable* without a slot: the first request starts one.
-    *shares* divide the requests among versions, a hundred in all; *refusal* is the reason why none is served. *assets* is the digest of the
-    files that answer before the program does, *static* says that there is no program.
+    *shares* divide the requests among versions, a hundred in all; *refusal* is the reason why none is served. *assets* names the set
+    of files that answer before the program does (see routes), *static* says that there is no program.
     """
 
     function: str
@@ -227,6 +227,7 @@ class FetchFailure:
 @dataclass(frozen=True, slots=True)
 class Observed:
     bundles: frozenset[str] = frozenset()
+    packs: frozenset[str] = frozenset()  # of static files
     fetching: frozenset[str] = frozenset()
     fetch_failures: Mapping[str, FetchFailure] = field(default_factory=dict)
     sandboxes: tuple[SandboxView, ...] = ()
@@ -241,4 +242,6 @@ class Observed:
     good: Mapping[str, Good] = field(default_factory=dict)
     refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by function
     held: Mapping[SandboxSpec, float] = field(default_factory=dict)  # what failed to start, and when to try it again
+    broken: frozenset[str] = frozenset()  # functions whose breaker is open: their requests are refused
+    probed: frozenset[str] = frozenset()  # functions whose breaker lets one request at a time through
     switch_error: str = ""  # why the ingress did not take the routes over when it was last told to

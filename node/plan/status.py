@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from node.plan.diff import Index, index, is_proven, routes_some, target
+from node.plan.needs import claims, is_static, is_whole, needs
 from node.plan.records import Observed, Placement, Route, SandboxSpec, SandboxView, Snapshot
 
 
@@ -56,11 +57,11 @@ def _status(
 
 def _active_version(placement: Placement, observed: Observed) -> int:
     # A version that sleeps is active: its first request starts it.
-    for host in placement.hostnames:
+    for host in claims(placement):
         route = observed.routes.get(host)
         if route is None or route.function != placement.function:
             continue
-        if route.slot is not None or (route.startable and placement.function in observed.good):
+        if route.slot is not None or route.static or (route.startable and placement.function in observed.good):
             return route.version
     return 0
 
@@ -87,19 +88,22 @@ def _serves(
     observed: Observed,
 ) -> bool:
     # A hostname that two functions claim may be the other one's.
-    if any(observed.routes.get(host) != planned.get(host, observed.routes.get(host)) for host in placement.hostnames):
+    if any(observed.routes.get(host) != planned.get(host, observed.routes.get(host)) for host in claims(placement)):
         return False
+    if is_static(aim.version):
+        return is_whole(aim.version, observed)
     own = [s for s in sandboxes if s.spec == aim and not s.retiring]
     return any(s.ready for s in own) or (is_proven(aim, observed) and not any(s.crashed for s in own))
 
 
 def _obstacle(aim: SandboxSpec, sandboxes: list[SandboxView], observed: Observed) -> str:
-    if (failure := observed.fetch_failures.get(aim.version.digest)) is not None:
-        return failure.error
-    if any(s.spec == aim and s.ready for s in sandboxes):
+    for need in needs(aim.version):
+        if (failure := observed.fetch_failures.get(need.digest)) is not None:
+            return failure.error
+    if any(s.spec == aim and s.ready for s in sandboxes) or is_static(aim.version):
         return observed.switch_error
     runs = any(s.spec == aim and not s.retiring for s in sandboxes)
     full = not (observed.free_slots or observed.warm_slots)
-    if not runs and aim.version.digest in observed.bundles and full:
+    if not runs and is_whole(aim.version, observed) and full:
         return "no slot is free: the node runs as many sandboxes as it may"
     return ""

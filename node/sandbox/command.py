@@ -1,16 +1,28 @@
 """The command line and the environment of a sandbox's process: everything that Deno's flags can take away is taken away. Pure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 MINIMUM_DENO = (2, 9, 5)  # older ones miss permission checks that the sandbox rests on
 GUEST = Path(__file__).with_name("guest")
 
 
-def argv(deno: Path, socket: Path, *, memory_mib: int, deny_net: str) -> list[str]:
-    """Return the command that starts the guest on *socket*.
+def argv(
+    deno: Path,
+    socket: Path,
+    *,
+    memory_mib: int,
+    deny_net: str,
+    guest: Path = GUEST,
+    services: Sequence[Path] = (),
+) -> list[str]:
+    """Return the command that starts the guest on *socket*, from where it reaches the sockets of the node's *services*.
 
-    Reading and writing are allowed for the socket alone, because listening on it needs both; the guest gives both up once it listens.
+    Reading and writing are allowed for the sockets, because opening one needs both, and reading for the guest's own files; the guest
+    gives all of it up before it imports a program, but for the services that the program uses. *deny_net* may be empty where the sandbox
+    has no network; *guest* is where the engine finds the guest's files.
     """
+    sockets = ",".join(str(path) for path in (socket, *services))
     return [
         str(deno),
         "run",
@@ -28,25 +40,25 @@ def argv(deno: Path, socket: Path, *, memory_mib: int, deny_net: str) -> list[st
         "--deny-sys",
         "--deny-env",
         "--deny-import",
-        f"--import-map={GUEST / 'imports.json'}",
-        f"--allow-read={socket}",
-        f"--allow-write={socket}",
+        f"--import-map={guest / 'imports.json'}",
+        f"--allow-read={sockets},{guest}",
+        f"--allow-write={sockets}",
         "--allow-net",
-        f"--deny-net={deny_net}",
+        *([f"--deny-net={deny_net}"] if deny_net else []),
         f"--v8-flags=--max-old-space-size={memory_mib}",
-        str(GUEST / "main.ts"),
+        str(guest / "main.ts"),
         str(socket),
     ]
 
 
-def environment(cache_dir: Path) -> dict[str, str]:
+def environment(cache_dir: Path, *, ipv6: bool = False) -> dict[str, str]:
     """Return the whole environment of a sandbox: nothing of the agent's, so no secret and no proxy."""
-    return {
+    # The engine cannot deny ranges of IPv6: where it has the machine's network, no name may lead to them.
+    return ({} if ipv6 else {"RES_OPTIONS": "no-aaaa"}) | {
         "DENO_DIR": str(cache_dir),
         "DENO_NO_UPDATE_CHECK": "1",
         "HOME": "/nonexistent",
         "LANG": "C.UTF-8",
         "NO_COLOR": "1",
-        "RES_OPTIONS": "no-aaaa",  # IPv6 ranges cannot be denied, so no name leads to them
         "TZ": "UTC",
     }

@@ -16,7 +16,8 @@ from node.lifecycle import machine, scale
 from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, wants_counts
 from node.lifecycle.machine import Phase
 from node.plan.records import Limits, SandboxSpec, SandboxView
-from node.sandbox import command, handover, process
+from node.sandbox import handover, process
+from node.sandbox.isolation.launcher import Launcher
 from node.sandbox.process import Guest, Message
 
 _IDLE_S = 0.05  # between samples once nothing has used CPU for _IDLE_AFTER_S
@@ -35,7 +36,10 @@ _WARM_LIMITS = Limits()  # what a process is started with whose program is not k
 _WARM_BOOT_S = 0.2
 _WARM_LEAVES_FREE = 1  # slots that no waiting process takes
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
+_LEVELS = frozenset({"debug", "info", "warn", "error", "limit"})
 _logger = log.get(__name__)
+
+Logged = Callable[[SandboxSpec, str, str, str], None]  # level, text, reason code
 
 
 class Counted(Protocol):
@@ -55,11 +59,8 @@ class Ingress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    deno: Path
-    run_dir: Path
-    cache_dir: Path
+    launcher: Launcher
     slots: int
-    deny_net: str
     socket: Callable[[int], Path]
     boot_cpu_s: float = 1.0
     boot_wall_s: float = 10.0
@@ -67,7 +68,7 @@ class Settings:
     warm: int = 0  # processes that wait for a program
     node: str = ""
     region: str = ""
-    services: Mapping[str, Path] = field(default_factory=dict)  # the node's sockets that programs are served from
+    services: Mapping[str, Path] = field(default_factory=dict)  # the node's sockets, as sandboxes see them
 
 
 @dataclass(slots=True)
@@ -83,7 +84,10 @@ class _Held:
     direct: int = 0  # requests in flight that reached it past the ingress' slot: those that started it
     direct_finished: int = 0
     in_flight: int = 0
-    window: tuple[float, float] = (0.0, 0.0)  # CPU time and time when the load was last read
+    window: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # what it had wanted of a processor when the load was last read, and when that was
     last_cpu_s: float = 0.0
     memory_bytes: int = 0
     memory_at: float = 0.0
@@ -136,6 +140,9 @@ class Pool:
         self._warm_failures = 0
         self._warm_retry_at = 0.0
         self.terminations: dict[str, tuple[int, Reason]] = {}
+        self.logged: Logged = _unheard  # takes what programs print, and why they were ended
+        self.overran: Callable[[str, Reason], None] = lambda _function, _reason: None
+        self.served: Callable[[str, int], None] = lambda _function, _requests: None
 
     # What is there
 
@@ -160,6 +167,11 @@ class Pool:
             for held in self._held.values()
             if held.state.phase is not Phase.GONE and held.spec is not None
         ]
+
+    @property
+    def isolation(self) -> str:
+        """How sandboxes are held: "full", or "reduced: " and what is missing."""
+        return self._settings.launcher.level
 
     def ready_slots(self, function: str) -> list[tuple[int, SandboxSpec]]:
         """Return the function's sandboxes that serve."""
@@ -278,7 +290,7 @@ class Pool:
                 continue
             counted = _added(counters.get(slot), current)
             if counted is not None:
-                current.finished, current.in_flight = counted.finished, counted.in_flight
+                self._count(current, counted)
             sample = Sample(
                 cpu_s,
                 current.memory_bytes,
@@ -294,14 +306,22 @@ class Pool:
             self._scale(now)
         return busy
 
+    def _count(self, held: _Held, counted: Counted) -> None:
+        # The ingress counts for the slot, whoever has had it: the first count of a process only tells where it begins.
+        meter = held.state.meter
+        fresh = counted.finished - held.finished if meter is not None and meter.finished is not None else 0
+        held.finished, held.in_flight = counted.finished, counted.in_flight
+        if fresh > 0 and held.spec is not None:
+            self.served(held.spec.function, fresh)
+
     def _scale(self, now: float) -> None:
         loads: dict[SandboxSpec, list[scale.Load]] = defaultdict(list)
         for held in self._held.values():
             if held.spec is None or not held.state.serves:
                 continue
-            cpu_s, at = held.window
-            held.window = (held.last_cpu_s, now)
-            share = (held.last_cpu_s - cpu_s) / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
+            wanted_s, at = held.window
+            held.window = ((held.guest.wanted_s() if held.guest is not None else None) or 0.0, now)
+            share = (held.window[0] - wanted_s) / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
             loads[held.spec].append(scale.Load(held.in_flight, share))
         before = self._scales
         self._scales = {
@@ -358,6 +378,9 @@ class Pool:
         if state.terminations > before.terminations and state.reason is not None:
             count, _ = self.terminations.get(function, (0, state.reason))
             self.terminations[function] = (count + 1, state.reason)
+            self.overran(function, state.reason)
+            text = f"version {held.spec.version.number} was ended: {state.error or state.reason.value}"
+            self.logged(held.spec, "limit", text, state.reason.value)
         if state.phase is Phase.GONE:
             if not state.proven and not state.retiring:
                 self._ended(held.spec, state.error or (state.reason or Reason.BOOT_FAILED).value)
@@ -393,16 +416,13 @@ class Pool:
 
     async def _live(self, slot: int, held: _Held) -> None:
         """One process from its start to its end."""
-        socket = self._settings.socket(slot)
         await self._tell_reason(slot, None)
         status, last_words = 127, ""
         try:
-            _unlink(socket)
             limits = _WARM_LIMITS if held.spec is None else held.spec.limits
-            argv = command.argv(
-                self._settings.deno, socket, memory_mib=limits.memory_mib, deny_net=self._settings.deny_net
+            guest = await self._settings.launcher.start(
+                slot, memory_mib=limits.memory_mib, memory_bytes=held.state.budget.memory_bytes
             )
-            guest = await process.spawn(argv, command.environment(self._settings.cache_dir), cwd=self._settings.run_dir)
         except OSError as error:
             last_words = str(error)
         else:
@@ -439,6 +459,11 @@ class Pool:
                 self._take(slot, machine.BootFailed(message.text))
             case _:
                 _logger.debug("function log", function=_name(held), slot=slot, message=message.text)
+                level, _, text = message.text.partition(": ")
+                if held.spec is not None:
+                    # The guest's own word of a limit begins with the reason code.
+                    reason = text.partition(": ")[0] if level == "limit" else ""
+                    self.logged(held.spec, level if level in _LEVELS else "info", text, reason[:64])
 
     async def _kill(self, slot: int, held: _Held, reason: Reason) -> None:
         if reason is not Reason.RETIRED:
@@ -477,6 +502,10 @@ class Pool:
         self._free.append(slot)
         self._wake.set()
         self._changed(_name(held))
+
+
+def _unheard(_spec: SandboxSpec, _level: str, _text: str, _reason: str) -> None:
+    return None
 
 
 def _unlink(path: Path) -> None:

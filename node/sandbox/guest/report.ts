@@ -4,7 +4,7 @@ const MESSAGE_MAX = 4096;
 const STACK_LINES = 6;
 const LINES_PER_SECOND = 100;
 
-type Level = "debug" | "info" | "warn" | "error";
+type Level = "debug" | "info" | "warn" | "error" | "limit";
 
 let host: typeof Deno;
 let budget = LINES_PER_SECOND;
@@ -17,20 +17,20 @@ function emit(event: Record<string, unknown>): void {
   for (let sent = 0; sent < bytes.length;) sent += host.stdout.writeSync(bytes.subarray(sent));
 }
 
-function log(level: Level, message: string): void {
+function log(level: Level, message: string, more?: Record<string, unknown>): void {
   const now = performance.now();
   if (now - budgetAt >= 1000) {
     budgetAt = now;
     budget = LINES_PER_SECOND;
   }
   if (budget-- <= 0) return;
-  emit({ event: "log", level, message: message.slice(0, MESSAGE_MAX) });
+  emit({ event: "log", level, message: message.slice(0, MESSAGE_MAX), ...more });
 }
 
 /** An error's name, message and first stack lines; the program's own URL is shown as its file name. */
 export function explain(error: unknown, url = ""): string {
   const text = error instanceof Error ? error.stack || `${error.name}: ${error.message}` : `${format([error])}`;
-  const denied = /requested module '(node:[\w/]+)' does not provide/.exec(text);
+  const denied = /requested module '((?:node|cloudflare):[\w/]+)' does not provide/.exec(text);
   if (denied !== null) return `${denied[1]} is not available to functions`;
   const named = (url === "" ? text : text.replaceAll(url, "program.js")).replaceAll(/blob:null\/[0-9a-f-]{36}/g, "program.js");
   return named.split("\n").filter((line) => !line.includes("/guest/")).slice(0, STACK_LINES).join("\n").slice(0, MESSAGE_MAX);
@@ -44,6 +44,7 @@ export const report = {
   ready: () => emit({ event: "ready" }),
   failed: (error: unknown, url: string) => emit({ event: "failed", error: explain(error, url) }),
   error: (what: string, error: unknown) => log("error", `${what}: ${explain(error)}`),
+  limit: (reason: string, message: string) => log("limit", `${reason}: ${message}`, { reason }),
 };
 
 /** Replace the console, which would write to standard output, by one that reports. */

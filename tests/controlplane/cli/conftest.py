@@ -42,6 +42,8 @@ class Fleet:
     functions: dict[str, list[versions_pb2.Version]] = field(default_factory=dict)
     active: dict[str, int] = field(default_factory=dict)
     bundles: dict[str, bytes] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
+    updates: list[functions_pb2.UpdateFunctionRequest] = field(default_factory=list)
     draining: set[str] = field(default_factory=set)
     uploads: int = 0
     refuse: str = ""
@@ -116,6 +118,10 @@ class Functions(functions_pb2_grpc.FunctionsServicer):
         self.fleet.functions[request.name] = []
         return self.fleet.function(request.name)
 
+    async def UpdateFunction(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.fleet.updates.append(request)
+        return self.fleet.function(request.name)
+
     async def DeleteFunction(self, request: Any, context: Any) -> Any:  # noqa: N802
         if self.fleet.functions.pop(request.name, None) is None:
             await _missing(context, f"function {request.name}")
@@ -140,6 +146,7 @@ class Versions(versions_pb2_grpc.VersionsServicer):
         assert header is not None
         assert (len(data), hashlib.sha256(data).hexdigest()) == (header.size_bytes, header.digest)
         self.fleet.bundles[header.digest] = data
+        self.fleet.kinds[header.digest] = header.kind
         self.fleet.uploads += 1
         return versions_pb2.UploadBundleResponse(digest=header.digest, size_bytes=len(data))
 
@@ -154,6 +161,7 @@ class Versions(versions_pb2_grpc.VersionsServicer):
             entrypoint=request.entrypoint,
             author=request.author,
             message=request.message,
+            manifest=request.manifest,
         )
         version.created_at.FromSeconds(1_700_000_000)
         versions.append(version)

@@ -38,7 +38,7 @@ async def test_deploys_and_answers_with_the_region(control, node, client: httpx.
     assert unknown.status_code == 404
     assert "nobody.example.org" in unknown.json()["message"]
     assert control.reports[-1].ingress_ready
-    assert control.reports[-1].isolation.startswith("reduced")
+    assert control.reports[-1].isolation == "full"
 
 
 async def test_switches_versions_under_load_without_a_failed_request(control, node, client: httpx.AsyncClient) -> None:

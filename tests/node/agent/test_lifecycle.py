@@ -31,6 +31,10 @@ BUSY = """export default { fetch() {
     while (performance.now() < end);
     return new Response('done');
 } }"""
+LOOP = """export default { fetch(request) {
+    if (new URL(request.url).pathname === '/loop') for (;;);
+    return new Response('fine');
+} }"""
 CRASH = """export default { fetch(request) {
     if (new URL(request.url).pathname === '/crash') { const held = []; for (;;) held.push(new Array(1e6).fill(1.5)); }
     return new Response('fine');
@@ -245,6 +249,34 @@ async def test_a_crash_loop_starves_nobody(control, node, client: httpx.AsyncCli
     assert ends[502] <= 8, "the crashes do not become rarer"
     assert set(statuses) == {200}
     assert sorted(taken)[len(taken) // 2] < 0.5
+
+
+async def test_a_breaker_opens_after_three_overruns(control, node, client: httpx.AsyncClient) -> None:
+    await control.deploy("loop", 1, LOOP)
+    await control.until_active("loop")
+
+    async def ask(path: str) -> httpx.Response:
+        return await client.get(f"{node.url}{path}", headers=host("loop"))
+
+    def status() -> pb.PlacementStatus:
+        found = control.status("loop")
+        return pb.PlacementStatus() if found is None else found
+
+    deadline = time.monotonic() + 20
+    while not status().breaker_open:
+        await ask("/loop")
+        assert time.monotonic() < deadline, status()
+        await asyncio.sleep(0.05)
+    assert status().overruns["exceeded_cpu"] == 3
+    answer = await ask("/")
+    assert (answer.status_code, answer.headers["x-nearhop-reason"]) == (503, "breaker_open")
+    assert int(answer.headers["retry-after"]) >= 1
+    deadline = time.monotonic() + 20
+    while status().breaker_open:
+        await ask("/")
+        assert time.monotonic() < deadline, status()
+        await asyncio.sleep(0.1)
+    assert (await ask("/")).text == "fine"
 
 
 async def test_an_agent_that_is_killed_leaves_nothing_that_runs(control, node) -> None:

@@ -18,14 +18,19 @@ from node.plan.diff import (
     diff_some,
     index,
     routes,
+    unsettled,
 )
 from node.plan.records import (
+    Assets,
     Dialect,
     FetchFailure,
     Good,
     Limits,
+    Manifest,
     Observed,
+    PathRoute,
     Placement,
+    RateLimit,
     Refusal,
     Route,
     SandboxSpec,
@@ -287,6 +292,85 @@ def test_what_two_snapshots_do_not_place_alike() -> None:
     shadowed = index(snapshot(replace(placement("a"), hostnames=("b.example.org",)), placement("b")))
     assert changed(index(snapshot(placement("a"), placement("b"))), shadowed) == {"a", "b"}
     assert changed(before, before) == set()
+
+
+PACK = "f" * 64
+FILES = Version(3, PACK, 99, Dialect.STATIC)
+WITH_FILES = replace(version(1), manifest=Manifest(assets=Assets(PACK, 99)))
+
+
+def test_files_alone_are_fetched_and_routed_without_a_sandbox() -> None:
+    wanted = snapshot(replace(placement(generation=3), version=FILES))
+    cold = {"a.example.org": Route("a", 0, None, LIMITS.wall_ms)}
+    assert diff(wanted, Observed(free_slots=(0,)), 0.0) == (FetchBundle(PACK, 99, pack=True), SwitchRoutes(cold))
+    here = Observed(free_slots=(0,), packs=frozenset([PACK]), routes=cold)
+    files = {"a.example.org": Route("a", 3, None, LIMITS.wall_ms, assets=PACK, static=True)}
+    known = {"a": Good(FILES, LIMITS)}
+    assert diff(wanted, here, 0.0) == (SwitchRoutes(files), RememberGood(known))
+    assert diff(wanted, replace(here, routes=files, good=known), 0.0) == ()
+    assert diff(snapshot(), replace(here, good=known), 0.0)[-1] == RemoveBundle(PACK, pack=True)
+
+
+def test_files_after_a_program_and_a_program_after_files() -> None:
+    wanted = snapshot(replace(placement(generation=3), version=FILES))
+    program = Observed(bundles=digests(1), sandboxes=(ready(0),), routes=route(0), good=good(1))
+    assert diff(wanted, program, 0.0) == (FetchBundle(PACK, 99, pack=True),)
+    fetched = replace(program, packs=frozenset([PACK]))
+    files = {"a.example.org": Route("a", 3, None, LIMITS.wall_ms, assets=PACK, static=True)}
+    assert diff(wanted, fetched, 0.0) == (SwitchRoutes(files), RememberGood({"a": Good(FILES, LIMITS)}))
+    served = replace(fetched, routes=files, good={"a": Good(FILES, LIMITS)})
+    assert diff(wanted, served, 0.0) == (DrainSandbox(0),)
+    back = replace(served, sandboxes=(), free_slots=(0,))
+    assert diff(snapshot(placement(generation=4)), back, 0.0) == (StartSandbox(0, spec()),)
+    refused = replace(back, refusals={"a": Refusal(4, "threw")})
+    assert diff(snapshot(placement(generation=4)), refused, 0.0) == ()
+
+
+def test_a_program_with_files_waits_for_both() -> None:
+    wanted = snapshot(replace(placement(), version=WITH_FILES))
+    observed = Observed(bundles=digests(1), free_slots=(0,), routes=route(None))
+    assert diff(wanted, observed, 0.0) == (FetchBundle(PACK, 99, pack=True),)
+    whole = replace(observed, packs=frozenset([PACK]))
+    cold = {"a.example.org": replace(route(None)["a.example.org"], assets=PACK)}
+    own = SandboxSpec("a", WITH_FILES, LIMITS)
+    assert diff(wanted, whole, 0.0) == (StartSandbox(0, own), SwitchRoutes(cold))
+    sandbox = SandboxView(0, own, ready=True, retiring=False)
+    running = replace(whole, sandboxes=(sandbox,), free_slots=(), good={"a": Good(WITH_FILES, LIMITS)})
+    assert diff(wanted, running, 0.0) == (
+        SwitchRoutes({"a.example.org": replace(route(0)["a.example.org"], assets=PACK)}),
+    )
+    asking = replace(version(1), manifest=Manifest(assets=Assets(PACK, 99, program_first=True)))
+    first = replace(running, sandboxes=(replace(sandbox, spec=SandboxSpec("a", asking, LIMITS)),))
+    assert routes(snapshot(replace(placement(), version=asking)), first) == route(0)
+
+
+def test_a_path_is_routed_like_a_hostname() -> None:
+    shop = replace(placement(), routes=(PathRoute("www.example.org", "/shop"),))
+    found = routes(snapshot(shop), Observed())
+    assert found.keys() == {"a.example.org", "www.example.org/shop"}
+
+
+def test_a_route_tells_the_limits_and_the_breaker() -> None:
+    limited = replace(
+        placement(),
+        limits=Limits(request_body_bytes=5, concurrency=7),
+        rate_limit=RateLimit(3, 60),
+        cache_epoch=9,
+    )
+    [found] = routes(snapshot(limited), Observed()).values()
+    assert (found.request_body_bytes, found.concurrency, found.rate_limit, found.cache_epoch, found.refusal) == (
+        5, 7, RateLimit(3, 60), 9, "",
+    )  # fmt: skip
+    [found] = routes(snapshot(limited), Observed(broken=frozenset("a"))).values()
+    assert found.refusal == "breaker_open"
+    [found] = routes(snapshot(limited), Observed(probed=frozenset("a"))).values()
+    assert (found.refusal, found.concurrency) == ("", 1)
+
+
+def test_what_is_not_settled_when_an_agent_starts() -> None:
+    placed = index(snapshot(placement("a"), placement("b", 2), placement("c")))
+    known = {"a": Good(version(1), LIMITS), "b": Good(version(1), LIMITS), "d": Good(version(1), LIMITS)}
+    assert unsettled(placed, Observed(good=known)) == {"b", "c", "d"}
 
 
 def test_a_second_sandbox_of_one_version_is_drained() -> None:

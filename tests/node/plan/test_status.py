@@ -78,6 +78,21 @@ def test_a_hostname_of_another_function_is_not_waited_for() -> None:
     assert [(s.progress, s.active_version) for s in found] == [(Progress.ACTIVE, 2), (Progress.ACTIVE, 0)]
 
 
+def test_files_alone_are_active_once_they_are_routed() -> None:
+    files = Version(3, "f" * 64, 9, Dialect.STATIC)
+    site = replace(PLACEMENT, version=files)
+    routed = {"a.example.org": Route("a", 3, None, Limits().wall_ms, assets="f" * 64, static=True)}
+    here = frozenset(["f" * 64])
+    assert status(Observed(packs=here, routes=routed), site) == PlacementStatus("a", 5, Progress.ACTIVE, 3)
+    assert status(Observed(), site).progress is Progress.PENDING
+    failed = Observed(fetch_failures={"f" * 64: FetchFailure("No space left on device", 9.0)})
+    assert status(failed, site).error == "No space left on device"
+    stuck = Observed(packs=here, switch_error="the ingress cannot be switched: No space left on device")
+    assert status(stuck, site).error == stuck.switch_error
+    unrouted = {"a.example.org": Route("a", 0, None, Limits().wall_ms)}
+    assert status(Observed(routes=unrouted), site).progress is Progress.PENDING
+
+
 def test_what_stands_in_the_way_is_said() -> None:
     failed = Observed(fetch_failures={VERSION.digest: FetchFailure("No space left on device", 9.0)})
     assert status(failed) == PlacementStatus("a", 5, Progress.PENDING, 0, "No space left on device")

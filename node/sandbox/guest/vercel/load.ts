@@ -1,0 +1,147 @@
+// The Vercel Edge dialect: export default (request, context), exports named after methods, middleware, several functions of api/.
+
+import type { Program } from "../answer.ts";
+import { controlled } from "../control.ts";
+import type { Given, Load } from "../dialect.ts";
+import type { Place } from "../geo.ts";
+import { report } from "../report.ts";
+import { arrived, dressRequests, outlive, passedOn } from "../request.ts";
+import type { Settings } from "../settings.ts";
+import { type Context, makeHandler, type Module } from "./handler.ts";
+import { type FileRoute, fileRoute, matcher } from "./matcher.ts";
+import { merged, outcome } from "./middleware.ts";
+
+type Handler = (request: Request, context: Context) => unknown;
+type Serve = (request: Request) => unknown;
+type Routes = { route: FileRoute; handler: Handler }[];
+
+function waitUntil(promise: unknown): void {
+  Promise.resolve(promise).catch((error) => report.error("waitUntil", error));
+}
+
+function contextOf(request: Request): Context {
+  return {
+    waitUntil(promise) {
+      outlive(request);
+      waitUntil(promise);
+    },
+  };
+}
+
+// deno-lint-ignore require-await
+export async function prepare(given: Given): Promise<(load: Load) => Promise<Program>> {
+  const { settings, services } = given;
+  return async (load) => {
+    installGlobals(settings);
+    dressRequests((headers, place) => tailor(headers, place, settings.region), () => {});
+    const module = await load();
+    const serve = serving(module, given);
+    const program: Program = (request) => {
+      const { geo } = services;
+      const place = geo === undefined ? null : geo.locate(request.headers.get("x-real-ip") ?? "");
+      if (place instanceof Promise) return place.then((found) => (arrived(request, found), serve(request)));
+      arrived(request, place);
+      return serve(request);
+    };
+    return controlled(program, settings.control);
+  };
+}
+
+function installGlobals(settings: Settings): void {
+  const env = process.env as Record<string, string>;
+  Object.assign(
+    env,
+    { VERCEL: "1", VERCEL_ENV: "production", VERCEL_REGION: settings.region, NODE_ENV: "production", NEXT_RUNTIME: "edge" },
+    settings.env,
+  );
+  const requestContext = { get: () => ({ waitUntil }) };
+  Object.assign(globalThis, { EdgeRuntime: "edge-runtime", [Symbol.for("@vercel/request-context")]: requestContext });
+}
+
+/** The headers that Vercel adds; text that is not ASCII is percent-encoded. */
+function tailor(headers: Headers, place: Place | null, region: string): void {
+  const country = headers.get("x-nearhop-country") ?? "XX";
+  const id = (headers.get("x-request-id") ?? "").replaceAll("-", "");
+  const set = (name: string, value: string | number | null | undefined) => {
+    if (value !== null && value !== undefined && value !== "") headers.set(name, String(value));
+  };
+  set("x-vercel-ip-country", country === "XX" ? place?.country : country);
+  set("x-vercel-ip-country-region", place?.region_code);
+  set("x-vercel-ip-city", place?.city && encodeURIComponent(place.city));
+  set("x-vercel-ip-latitude", place?.latitude);
+  set("x-vercel-ip-longitude", place?.longitude);
+  set("x-vercel-ip-timezone", place?.timezone);
+  set("x-vercel-ip-postal-code", place?.postal_code);
+  set("x-vercel-ip-continent", place?.continent);
+  set("x-vercel-ip-as-number", place?.asn);
+  set("x-vercel-id", `${region}::${id.slice(0, 16)}`);
+  set("x-vercel-forwarded-for", headers.get("x-forwarded-for"));
+  set("x-forwarded-host", headers.get("host"));
+}
+
+/** Middleware first where its matcher says so, then the function of the path, then the static files. */
+function serving(module: Module, { settings, services }: Given): Serve {
+  const { edge_routes, matchers } = settings.manifest;
+  const middleware = middlewareOf(module, edge_routes.length > 0);
+  const routes: Routes = edge_routes.map(({ path, export: name }) => {
+    const handler = makeHandler((module[name] ?? {}) as Module);
+    if (handler === undefined) throw missing(path);
+    return { route: fileRoute(path), handler };
+  }).sort((a, b) => a.route.rank < b.route.rank ? -1 : 1);
+  const alone = middleware === undefined && edge_routes.length === 0 ? makeHandler(module) : undefined;
+  if (alone !== undefined) return (request) => alone(request, contextOf(request));
+  if (middleware === undefined && routes.length === 0) throw missing("the program");
+
+  function onwards(request: Request): unknown {
+    const { pathname } = new URL(request.url);
+    for (const { route, handler } of routes) {
+      const params = route.test(pathname);
+      if (params !== null) return handler(withParams(request, params), { ...contextOf(request), params: Promise.resolve(params) });
+    }
+    return services.assets?.fetch(request) ??
+      new Response("The page could not be found\n", { status: 404, headers: { "x-vercel-error": "NOT_FOUND" } });
+  }
+  if (middleware === undefined) return onwards;
+
+  const matches = matcher(matchers.length > 0 ? matchers : ownMatchers(module));
+  return async (request) => {
+    if (!matches(new URL(request.url).pathname)) return onwards(request);
+    const decided = outcome(await middleware(request, contextOf(request)), request);
+    if ("answer" in decided) return decided.answer;
+    const elsewhere = new URL(decided.request.url).host !== new URL(request.url).host;
+    const answer = elsewhere ? await fetch(decided.request, { redirect: "manual" }) : await onwards(decided.request);
+    return answer instanceof Response ? merged(answer, decided.headers) : answer;
+  };
+}
+const missing = (what: string) =>
+  new TypeError(
+    `No default or HTTP-named export was found at ${what}: an edge function has \`export default function (request) { ... }\` or \`export function GET(request) { ... }\``,
+  );
+
+/** The middleware: the export of that name (a function, or the module's namespace), or the default export of a module with config.matcher. */
+function middlewareOf(module: Module, beside: boolean): Handler | undefined {
+  const named = module.middleware ?? module.proxy;
+  if (typeof named === "function") return named as Handler;
+  if (typeof named === "object" && named !== null) {
+    const inner = named as Module;
+    return (inner.middleware ?? inner.proxy ?? inner.default) as Handler | undefined;
+  }
+  const declared = (module.config as { matcher?: unknown } | undefined)?.matcher !== undefined;
+  return (declared || beside) && typeof module.default === "function" ? module.default as Handler : undefined;
+}
+
+/** The module's own config.matcher: strings, or objects whose source is one. */
+function ownMatchers(module: Module): string[] {
+  const inner = typeof module.middleware === "object" && module.middleware !== null ? module.middleware as Module : module;
+  const { matcher } = (inner.config ?? {}) as { matcher?: unknown };
+  const list = Array.isArray(matcher) ? matcher : matcher === undefined ? [] : [matcher];
+  return list.map((item) => typeof item === "string" ? item : (item as { source: string }).source);
+}
+
+/** Vercel adds what [name] matched to the query. */
+function withParams(request: Request, params: Record<string, string>): Request {
+  if (Object.keys(params).length === 0) return request;
+  const url = new URL(request.url);
+  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+  return passedOn(url.href, request);
+}

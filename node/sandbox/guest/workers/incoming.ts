@@ -1,0 +1,83 @@
+// What Cloudflare adds to a request that arrives: the cf-* headers and request.cf.
+
+import type { Place } from "../geo.ts";
+import { dressRequests, hasArrived, placeOf } from "../request.ts";
+import type { Settings } from "../settings.ts";
+
+type Cf = Record<string, unknown>;
+
+const known = new WeakMap<Request, Cf>();
+
+const text = (value: number | string | null | undefined) => value === null || value === undefined ? undefined : String(value);
+const country = (headers: Headers) => headers.get("x-nearhop-country") ?? "XX";
+
+function describe(headers: Headers, place: Place | null, settings: Settings): Cf {
+  const code = country(headers);
+  const secure = headers.get("x-forwarded-proto") === "https";
+  const cf: Cf = {
+    asn: place?.asn ?? undefined,
+    asOrganization: text(place?.as_organization),
+    city: text(place?.city),
+    continent: text(place?.continent),
+    country: code === "XX" ? text(place?.country) : code,
+    isEUCountry: place?.is_eu ? "1" : undefined,
+    latitude: text(place?.latitude),
+    longitude: text(place?.longitude),
+    metroCode: text(place?.metro_code),
+    postalCode: text(place?.postal_code),
+    region: text(place?.region),
+    regionCode: text(place?.region_code),
+    timezone: text(place?.timezone),
+    colo: settings.region,
+    clientAcceptEncoding: headers.get("accept-encoding") ?? "",
+    edgeRequestKeepAliveStatus: 1,
+    httpProtocol: "HTTP/1.1",
+    requestPriority: "",
+    tlsCipher: "",
+    tlsVersion: secure ? "TLSv1.3" : "",
+  };
+  for (const name of Object.keys(cf)) if (cf[name] === undefined) delete cf[name];
+  return cf;
+}
+
+function tailor(region: string): (headers: Headers, place: Place | null) => void {
+  return (headers, place) => {
+    headers.set("cf-connecting-ip", headers.get("x-real-ip") ?? "");
+    headers.set("cf-ipcountry", country(headers));
+    headers.set("cf-ray", `${(headers.get("x-request-id") ?? "").replaceAll("-", "").slice(0, 16)}-${region.toUpperCase()}`);
+    headers.set("cf-visitor", JSON.stringify({ scheme: headers.get("x-forwarded-proto") === "https" ? "https" : "http" }));
+    for (const [name, key] of VISITOR) if (place?.[key]) headers.set(name, encodeURI(String(place[key])));
+  };
+}
+
+// Cloudflare's "visitor location headers"; not ASCII text is percent-encoded, since a header holds none.
+const VISITOR: [string, keyof Place][] = [
+  ["cf-ipcity", "city"],
+  ["cf-ipcontinent", "continent"],
+  ["cf-iplatitude", "latitude"],
+  ["cf-iplongitude", "longitude"],
+  ["cf-region", "region"],
+  ["cf-region-code", "region_code"],
+  ["cf-metro-code", "metro_code"],
+  ["cf-postal-code", "postal_code"],
+  ["cf-timezone", "timezone"],
+];
+
+export function installIncoming(settings: Settings): void {
+  function cfOf(request: Request): Cf | undefined {
+    let cf = known.get(request);
+    if (cf === undefined && hasArrived(request)) known.set(request, cf = describe(request.headers, placeOf(request), settings));
+    return cf;
+  }
+  dressRequests(tailor(settings.region), (from, to, init) => {
+    const cf = (init as { cf?: Cf } | undefined)?.cf ?? cfOf(from);
+    if (cf !== undefined) known.set(to, cf);
+  });
+  Object.defineProperty(Request.prototype, "cf", {
+    configurable: true,
+    enumerable: true,
+    get(this: Request): Cf | undefined {
+      return cfOf(this);
+    },
+  });
+}

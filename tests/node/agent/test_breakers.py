@@ -1,0 +1,60 @@
+import time
+
+import pytest
+
+from node.agent.breakers import Breakers
+from node.lifecycle.limits import Reason
+
+
+class Clock:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def opened(changed: list[str]) -> Breakers:
+    breakers = Breakers(changed.append)
+    for _ in range(3):
+        breakers.ended("a", Reason.EXCEEDED_CPU)
+    return breakers
+
+
+def test_three_overruns_open_it_and_a_time_later_it_is_probed(clock: Clock) -> None:
+    changed: list[str] = []
+    breakers = opened(changed)
+    assert (breakers.broken, breakers.probed, breakers.is_open("a")) == ({"a"}, frozenset(), True)
+    assert changed[-1] == "a"
+    assert breakers.overruns("a") == {"exceeded_cpu": 3}
+    wait = breakers.tick()
+    assert wait is not None
+    clock.now += wait
+    assert breakers.tick() is None
+    assert (breakers.broken, breakers.probed, breakers.is_open("a")) == (frozenset(), {"a"}, True)
+    breakers.served("a", 3)
+    assert (breakers.probed, breakers.is_open("a")) == (frozenset(), False)
+
+
+def test_ends_that_are_nobodys_fault_and_strangers_count_for_nothing(clock: Clock) -> None:
+    changed: list[str] = []
+    breakers = Breakers(changed.append)
+    for reason in (Reason.RETIRED, Reason.EXCEPTION, Reason.BOOT_FAILED):
+        breakers.ended("a", reason)
+    breakers.served("a", 5)
+    breakers.replaced("a")
+    assert (changed, breakers.overruns("a"), breakers.tick(), breakers.is_open("a")) == ([], {}, None, False)
+
+
+def test_another_version_begins_anew_and_what_is_gone_is_forgotten(clock: Clock) -> None:
+    breakers = opened([])
+    breakers.replaced("a")
+    assert (breakers.broken, breakers.overruns("a")) == (frozenset(), {"exceeded_cpu": 3})
+    breakers = opened([])
+    breakers.keep({"a": 1})
+    assert breakers.is_open("a")
+    breakers.keep({})
+    assert (breakers.is_open("a"), breakers.overruns("a")) == (False, {})
