@@ -378,9 +378,7 @@ class Agent:
         """Carry one action out; False when it has to wait."""
         match action:
             case plan.FetchBundle(digest, _, pack):
-                if pack:
-                    self._packs.add(digest)
-                return self._fetch(digest)
+                return self._fetch(digest, pack=pack)
             case plan.StartSandbox(slot, spec):
                 return await self._start(slot, spec)
             case plan.SwitchRoutes(routes, changed):
@@ -440,10 +438,6 @@ class Agent:
                 self._hosts.setdefault(new.function, set()).add(host)
         self._routes = routes
         return True
-
-    def _versions(self) -> list[Version]:
-        placed = [placement.version for placement in self._index.placements.values() if placement.version is not None]
-        return [*placed, *(good.version for good in self._good.values())]
 
     async def _remember(self, good: dict[str, Good]) -> bool:
         body = self._good_text(good)
