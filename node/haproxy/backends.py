@@ -16,6 +16,7 @@ from node.haproxy.settings import (
 )
 
 CONCURRENCY = 500  # of a function without limits of its own: the contract's default
+_FEW = 50  # requests in flight that no sandbox is refused for
 WALL_MS = 30_000  # the same
 # What a client says of itself, of its place, or of who asked before it, in a header that only a platform may set.
 _SPOOFED_PREFIXES = ("x-nearhop-", "x-forwarded-", "cf-", "x-vercel-")
@@ -27,7 +28,7 @@ _SPOOFED = ("x-real-ip", "x-request-id", "forwarded", "true-client-ip", "cdn-loo
 def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
     """Render the lines that all backends of functions share, those *is_kept* of functions whose answers the edge cache keeps."""
     # An `allow` here ends the rules of the backend itself too, and so its cache's.
-    plain = [] if is_kept else [f"http-request allow if {{ be_conn le {CONCURRENCY} }} {_NO_LIMITS}"]
+    plain = [] if is_kept else [f"http-request allow if {{ be_conn le {_FEW} }} {_NO_LIMITS}"]
     return [
         "balance first",  # the sandbox; after a failure the one retry avoids it, and so goes to the sink
         pages.asked_for_json(),
@@ -36,7 +37,9 @@ def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
         *(f"http-request del-header {name}" for name in _SPOOFED),
         _told(ingress),
         *plain,
+        f"http-request set-var(txn.quota) var(txn.route),field({routing.SHARE},|) if {_NO_LIMITS}",
         f"http-request set-var(txn.reason) str(exceeded_concurrency) if {{ be_conn gt {CONCURRENCY} }} {_NO_LIMITS}",
+        "http-request set-var(txn.reason) str(exceeded_concurrency) if { var(txn.quota) -m found } { be_conn,sub(txn.quota) gt 0 }",
         *pages.counted("{ var(txn.reason) -m found }"),
         "http-request deny deny_status 503 if { var(txn.reason) -m found }",
         *_limits(ingress),
