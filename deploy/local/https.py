@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY = "development-ca.pem"
 _KEY = "development-ca.key"
@@ -39,7 +40,7 @@ def prepare(keys: Path, zone: str, now: datetime | None = None) -> Path:
 
 def _authority(zone: str, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"Nearhop development CA for {zone}")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Nearhop development CA for {zone}")])
     usage = x509.KeyUsage(
         digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
@@ -60,12 +61,12 @@ def _leaf(keys: Path, zone: str, now: datetime) -> tuple[x509.Certificate, ec.El
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{keys / _KEY} is not a key that was made here")
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, zone)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, zone)])
     builder = _builder(name, authority.subject, key, now, _LASTS)
     names = [x509.DNSName(zone), x509.DNSName(f"*.{zone}")]
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     return builder.add_extension(issuer, critical=False).sign(signer, hashes.SHA256()), key
 

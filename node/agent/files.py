@@ -40,10 +40,10 @@ class Files:
 
     async def show(self, sets: Mapping[str, Assets]) -> None:
         """Tell the ingress which paths *sets* answer, before routes name them. Raises IngressError."""
-        if sets.keys() <= self._shown.keys():
-            return
         if self._needed.is_set():
             await self._until_served()
+        if sets.keys() <= self._shown.keys():
+            return
         kept = {name: item for name, item in self._shown.items() if item.digest in self.store.stored}
         shown = {**kept, **sets}
         await self._ingress.set_assets(

@@ -421,7 +421,8 @@ class Agent:
 
     async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:
         try:
-            await self._files.show(self._file_sets(routes[host] for host in changed if host in routes))
+            if fresh := [routes[host] for host in changed if host in routes and routes[host].assets]:
+                await self._files.show(self._file_sets(fresh))
             await self._ingress.set_routes(routes)
         except (IngressError, OSError) as error:
             self._switch_error = f"the ingress cannot be switched: {getattr(error, 'strerror', None) or error}"
