@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from controlplane.geoip import PlacesConfig
 from controlplane.store.election import TTL_S
 from nearhop.errors import InvalidInput, Violation
 from nearhop.names import hostname_reasons, is_loopback, node_id_reasons
@@ -54,7 +55,8 @@ class EtcdTlsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """*listen* is the API's host:port; *geoip_database* is a City database in MaxMind's format, or empty for none.
+    """*listen* is the API's host:port; *geoip_database* is a City database in MaxMind's format, or empty for none; an ASN database and an operator's
+    file of places as the routers have them are for explanations that tell the same.
 
     *insecure* is for tests of one part: no identities, no TLS, on loopback only.
     """
@@ -63,12 +65,18 @@ class Config:
     zone: str
     listen: str = "127.0.0.1:7400"
     geoip_database: str = ""
+    geoip_asn_database: str = ""
+    places_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     identity: IdentityConfig | None = None
     etcd_tls: EtcdTlsConfig | None = None
     insecure: bool = False
+
+    def places(self) -> PlacesConfig:
+        """Return the files that tell where clients are."""
+        return PlacesConfig(self.geoip_database, self.geoip_asn_database, self.places_file)
 
     @property
     def trust_domain(self) -> str:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import errno
 import functools
-import ipaddress
 import secrets
 import socket
 import time
@@ -19,7 +18,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from controlplane import access, steering
+from controlplane import access
 from controlplane.access import Access
 from controlplane.api import packs
 from controlplane.api.deployments import Deployments
@@ -35,7 +34,7 @@ from controlplane.api.publisher import Publisher
 from controlplane.api.purges import Purges
 from controlplane.api.router_control import RouterControl
 from controlplane.api.routers import Routers
-from controlplane.api.routing import Locate, Routing
+from controlplane.api.routing import Routing
 from controlplane.api.scheduled import Scheduled
 from controlplane.api.secrets import Safe
 from controlplane.api.sessions import Beat, Sessions
@@ -48,7 +47,7 @@ from controlplane.controllers.deployments import Deployments as DeploymentContro
 from controlplane.controllers.deployments import Rollouts
 from controlplane.controllers.presence import Presences
 from controlplane.controllers.trimmer import Trimmer
-from controlplane.geoip import CityDatabase
+from controlplane.geoip import Places
 from controlplane.model import Node
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
@@ -131,7 +130,7 @@ class ControlPlane:
         }
         self._candidates: list[asyncio.Task[Any]] = []
         self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
-        self._router_control = RouterControl(self.publisher, self.routers, self.flows)
+        self._router_control = RouterControl(self.cache, self.publisher, self.routers, self.flows)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
 
     @contextlib.asynccontextmanager
@@ -139,7 +138,7 @@ class ControlPlane:
         """Serve as long as the context lasts; gives the port. Raises AddressInUse, Stopped when *stop* is set before it could serve."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
-            locate = _locator(self.config.geoip_database, stack)
+            places = stack.enter_context(contextlib.closing(Places(self.config.places())))
             self._require_addresses()
             if self.config.identity is not None:
                 self.access = await access.opened(self.store, self.config, stop)
@@ -148,10 +147,10 @@ class ControlPlane:
                 self.safe.seal = self.access.seal
             guards = [self.access.interceptor] if self.access else []
             server = grpc.aio.server(interceptors=[self.interceptor, *guards], options=_OPTIONS)
-            await self._add_services(server, locate)
+            await self._add_services(server, places)
             port = self._listen(server)
             async with asyncio.TaskGroup() as group:
-                work = self._spawn(group)
+                work = [*self._spawn(group), tasks.spawn(group, places.follow(), name="places")]
                 await server.start()
                 try:
                     yield port
@@ -219,7 +218,7 @@ class ControlPlane:
     def _bundles_in(self, store: Store) -> EtcdBundles:
         return EtcdBundles(store, clock=time.time, quota_bytes=self.config.limits.bundle_quota_mib << 20)
 
-    async def _add_services(self, server: grpc.aio.Server, locate: Locate) -> None:
+    async def _add_services(self, server: grpc.aio.Server, places: Places) -> None:
         mutations = self.mutations
         functions = Functions(
             self.mutations,
@@ -240,7 +239,7 @@ class ControlPlane:
         nodes_pb2_grpc.add_NodesServicer_to_server(Nodes(mutations, self.cache, self.sessions, self.routers), server)
         events_pb2_grpc.add_EventsServicer_to_server(Events(self.cache), server)
         routing_pb2_grpc.add_RoutingServicer_to_server(
-            Routing(self.cache, self.publisher, self.routers, locate, flows=self.flows, clock=time.time), server
+            Routing(self.cache, self.publisher, self.routers, places, flows=self.flows, clock=time.time), server
         )
         node_control = NodeControl(
             self.store,
@@ -333,14 +332,3 @@ def _services() -> list[str]:
     )  # fmt: skip
     ours = [service.full_name for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
     return [*ours, health.SERVICE_NAME]
-
-
-def _locator(path: str, stack: contextlib.AsyncExitStack) -> Locate:
-    if not path:
-        return steering.unlocated
-    database = stack.enter_context(contextlib.closing(CityDatabase.open(path)))
-    return functools.partial(_locate, database)
-
-
-def _locate(database: CityDatabase, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> steering.ClientLocation:
-    return database.locate(ip)

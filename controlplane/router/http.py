@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
@@ -11,11 +11,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from controlplane.router.metrics import Metric, render
 from controlplane.steering import ClientLocation, Decision
 
-ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME")
+ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME", "/v1/route?function=NAME")
 
 
 class Source(Protocol):
@@ -31,8 +32,8 @@ class Source(Protocol):
         """Return all metrics."""
 
 
-def application(source: Source) -> Starlette:
-    """Build the ASGI application."""
+def application(source: Source, more: Sequence[Route] = ()) -> Starlette:
+    """Build the ASGI application, with *more* routes beside its own."""
 
     async def healthz(_: Request) -> Response:
         status = source.status()
@@ -56,7 +57,7 @@ def application(source: Source) -> Starlette:
     async def missing(_: Request, __: Exception) -> Response:
         return JSONResponse({"error": "not found", "endpoints": ENDPOINTS}, status_code=404)
 
-    routes = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/v1/explain", explain)]
+    routes = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/v1/explain", explain), *more]
     return Starlette(routes=routes, exception_handlers={404: missing})
 
 
@@ -64,7 +65,15 @@ def explanation(function: str | None, client: ClientLocation, decision: Decision
     """Put a decision into the words of the contract's ExplainResponse."""
     return {
         "function": function,
-        "client": asdict(client),
+        "client": {
+            "ip": client.ip,
+            "network": client.network,
+            "source": client.source,
+            "location": asdict(client.location) if client.location else None,
+            "country": client.country,
+            "city": client.city,
+            "asn": client.asn,
+        },
         "candidates": [asdict(candidate) for candidate in decision.candidates],
         "answers": [address for node in decision.chosen for address in (*node.ingress.ipv4, *node.ingress.ipv6)],
         "ttl_s": decision.ttl_s,
@@ -76,7 +85,7 @@ def explanation(function: str | None, client: ClientLocation, decision: Decision
 class HttpServer(uvicorn.Server):
     """Uvicorn on a socket that is bound already, leaving signals to the process that embeds it."""
 
-    def __init__(self, app: Starlette, sock: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
         super().__init__(
             uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1,

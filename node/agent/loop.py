@@ -521,6 +521,7 @@ class Agent:
             self._statuses_now(),
             self._pool,
             ingress_ready=self._ingress.ready,
+            load_limit=self._settings.load_limit,
         )
 
 
