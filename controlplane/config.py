@@ -58,6 +58,8 @@ class Config:
     """*listen* is the API's host:port; *geoip_database* is a City database in MaxMind's format, or empty for none; an ASN database and an operator's
     file of places as the routers have them are for explanations that tell the same.
 
+    *metrics_listen* is the host:port where monitors read /metrics over HTTP, or empty for nowhere: it asks for no credential.
+
     *insecure* is for tests of one part: no identities, no TLS, on loopback only.
     """
 
@@ -65,6 +67,7 @@ class Config:
     zone: str
     listen: str = "127.0.0.1:7400"
     geoip_database: str = ""
+    metrics_listen: str = ""
     geoip_asn_database: str = ""
     places_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -86,7 +89,9 @@ class Config:
     def __post_init__(self) -> None:
         violations = [Violation("zone", reason) for reason in hostname_reasons(self.zone)]
         violations += [Violation("etcd", "needs at least one host:port")] if not self.etcd else []
-        for name, value in [("listen", self.listen), *(("etcd", endpoint) for endpoint in self.etcd)]:
+        addresses = [("listen", self.listen), *(("etcd", endpoint) for endpoint in self.etcd)]
+        addresses += [("metrics_listen", self.metrics_listen)] if self.metrics_listen else []
+        for name, value in addresses:
             if not _is_host_and_port(value):
                 violations.append(Violation(name, f"{value!r} is not host:port"))
         if self.limits.lease_ttl_s < 2 * self.limits.heartbeat_interval_s:

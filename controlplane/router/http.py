@@ -1,19 +1,15 @@
 """The router's HTTP side: health, metrics and /v1/explain, for people and monitors. It answers from the same values as DNS."""
 
-import contextlib
-import socket
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
-from controlplane.router.metrics import Metric, render
+from controlplane.monitoring import Metric, respond
 from controlplane.steering import ClientLocation, Decision
 
 ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME", "/v1/route?function=NAME")
@@ -40,7 +36,7 @@ def application(source: Source, more: Sequence[Route] = ()) -> Starlette:
         return JSONResponse(status, status_code=200 if status["ready"] else 503)
 
     async def metrics(_: Request) -> Response:
-        return PlainTextResponse(render(source.metrics()), media_type="text/plain; version=0.0.4")
+        return respond(source.metrics())
 
     async def explain(request: Request) -> Response:
         function = request.query_params.get("function") or None
@@ -80,29 +76,3 @@ def explanation(function: str | None, client: ClientLocation, decision: Decision
         "scope_prefix_length": decision.scope,
         "reason": decision.reason,
     }
-
-
-class HttpServer(uvicorn.Server):
-    """Uvicorn on a socket that is bound already, leaving signals to the process that embeds it."""
-
-    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1,
-                limit_concurrency=256, server_header=False,
-            )
-        )  # fmt: skip
-        self._sock = sock
-
-    async def run_until_told(self) -> None:
-        """Serve until stop() is called."""
-        await self.serve(sockets=[self._sock])
-
-    def stop(self) -> None:
-        """Have run_until_told() return."""
-        self.should_exit = True
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Capture none."""
-        yield

@@ -14,14 +14,14 @@ from contextlib import AsyncExitStack
 
 from controlplane.geoip import Places, PlacesConfig
 from controlplane.model import FleetView, Verdict
+from controlplane.monitoring import HttpServer, Metric, plain
 from controlplane.router.answers import AnswerKey
 from controlplane.router.config import RouterConfig
 from controlplane.router.cookies import SECRET_OCTETS, Cookies, read_secrets
 from controlplane.router.doh import DohServer
 from controlplane.router.doh import routes as doh_routes
 from controlplane.router.fleet import Fleet
-from controlplane.router.http import HttpServer, application
-from controlplane.router.metrics import Metric, plain
+from controlplane.router.http import application
 from controlplane.router.probes import Probes
 from controlplane.router.rates import RateLimit
 from controlplane.router.records import RecordsFile

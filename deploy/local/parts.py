@@ -57,6 +57,7 @@ def control_plane(settings: Settings, geoip: Path | None) -> Part:
         "controlplane",
         {
             "listen": settings.control_plane,
+            "metrics_listen": settings.metrics,
             "etcd": [settings.etcd],
             "zone": ZONE,
             "geoip_database": str(geoip or ""),

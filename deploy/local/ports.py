@@ -28,6 +28,7 @@ def wanted(settings: Settings) -> Iterator[Listener]:
     for part, endpoint in (
         ("the control plane", settings.control_plane),
         ("the control plane", settings.fleet),
+        ("the control plane's metrics", settings.metrics),
         ("etcd", settings.etcd),
         ("etcd", settings.etcd_peer),
         ("the router's DNS", settings.router_dns),

@@ -68,6 +68,11 @@ class Settings:
         return f"{HOST}:{self.base_port + 3}"
 
     @property
+    def metrics(self) -> str:
+        """Where monitors read the control plane's metrics."""
+        return f"{HOST}:{self.base_port + 55}"
+
+    @property
     def keys(self) -> Path:
         """The folder with this cluster's keys and tokens, for its owner alone."""
         return self.state_dir / "keys"

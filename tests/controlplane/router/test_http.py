@@ -5,9 +5,9 @@ import httpx
 import pytest
 
 from controlplane.model import FleetView, Ingress, Location, RoutedNode, Verdict
+from controlplane.monitoring import HttpServer, Metric, plain
 from controlplane.router.config import Endpoint
-from controlplane.router.http import HttpServer, application
-from controlplane.router.metrics import Metric, plain
+from controlplane.router.http import application
 from controlplane.router.sockets import bind_tcp, bound
 from controlplane.steering import ClientLocation, Decision, decide
 
