@@ -39,7 +39,10 @@ async def env(node, client: httpx.AsyncClient) -> dict[str, str]:
 
 async def until_env(node, client: httpx.AsyncClient, name: str, value: str) -> None:
     async with asyncio.timeout(15):
-        while (await env(node, client)).get(name) != value:
+        while True:
+            answer = await client.get(node.url, headers=HOST)
+            if answer.status_code == 200 and answer.json().get(name) == value:
+                return
             await asyncio.sleep(0.05)
 
 
