@@ -78,12 +78,12 @@ async def test_what_a_client_says_under_the_platform_s_names_is_not_seen(boot: B
             const { headers } = request;
             const copies = [headers, new Headers(headers), new Request(request).headers, new Request("http://x/", { headers }).headers];
             const seen = copies.map((h) => ["cf-ipcity", "cf-connecting-ip", "x-kept"].map((name) => h.get(name)));
-            const told = ([name]) => name.startsWith("cf-ip") || name === "x-kept";
-            const listed = copies.map((h) => [...h].filter(told).map((pair) => pair.join("=")));
+            const shown = ([name]) => name.startsWith("cf-ip") || name === "x-kept";
+            const listed = copies.map((h) => [...h].filter(shown).map((pair) => pair.join("=")));
             let refused;
             try { request.headers.set("x-a", "1") } catch (error) { refused = error.constructor.name }
-            const names = Object.keys(Object.fromEntries(headers));
-            const own = [headers.has("cf-ipcity"), headers instanceof Headers, refused, names.includes("cf-ray")];
+            const all = Object.keys(Object.fromEntries(headers));
+            const own = [headers.has("cf-ipcity"), headers instanceof Headers, refused, all.includes("cf-ray")];
             return Response.json({ seen, listed, own });"""
         )
     )
@@ -98,7 +98,8 @@ async def test_a_request_can_be_read_after_its_answer(boot: Boot) -> None:
     guest = await boot(
         worker(
             """
-            ctx.waitUntil(scheduler.wait(30).then(() => console.log("after", request.url, request.headers.get("cf-ipcountry"), request.cf.country)));
+            const seen = () => [request.url, request.headers.get("cf-ipcountry"), request.cf.country];
+            ctx.waitUntil(scheduler.wait(30).then(() => console.log("after", ...seen())));
             return new Response("ok");"""
         )
     )
