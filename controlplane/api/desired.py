@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controlplane.api import codec, manifest_codec
-from controlplane.model import Deployment, FleetView, Function, RoutedFunction, RoutedNode, Share
+from controlplane.model import Deployment, FleetView, Function, RoutedFunction, RoutedNode, RoutingPolicy, Share
 from controlplane.placement import place
 from controlplane.store.view import View
 from nearhop.v1 import node_control_pb2, router_control_pb2
@@ -48,7 +48,9 @@ def derive(view: View, zone: str, before: Desired | None, secrets: Secrets = _NO
         RoutedNode(node.id, node.region, node.location, node.ingress, node.draining)
         for node in sorted((stored.record for stored in view.nodes.values()), key=lambda node: node.id)
     )
-    functions = tuple(RoutedFunction(function.name, _answered(function), ids) for function, _, ids in served)
+    functions = tuple(
+        RoutedFunction(function.name, _answered(function), ids, function.routing) for function, _, ids in served
+    )
     fleet = FleetView(view.revision, zone, nodes, functions)
     if before is not None and (before.fleet.nodes, before.fleet.functions) == (nodes, functions):
         fleet = before.fleet
@@ -152,7 +154,12 @@ def _routing(fleet: FleetView) -> router_control_pb2.RoutingView:
             for node in fleet.nodes
         ],
         functions=[
-            router_control_pb2.RoutedFunction(name=function.name, hostnames=function.hostnames, nodes=function.nodes)
+            router_control_pb2.RoutedFunction(
+                name=function.name,
+                hostnames=function.hostnames,
+                nodes=function.nodes,
+                policy=manifest_codec.routing(function.policy) if function.policy != RoutingPolicy() else None,
+            )
             for function in fleet.functions
         ],
     )

@@ -10,6 +10,7 @@ from controlplane.cli.commands import (
     deploy,
     down,
     functions,
+    geoip,
     identities,
     logs,
     nodes,
@@ -52,6 +53,7 @@ app.add_typer(secret.app, name="secret")
 app.add_typer(versions.app, name="versions")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(route.app, name="route")
+app.add_typer(geoip.app, name="geoip")
 app.add_typer(token.app, name="token")
 app.add_typer(identities.app, name="identity")
 for role in (roles.controlplane, roles.router, roles.dashboard):

@@ -1,15 +1,15 @@
 """The node's static files: their store, what the ingress knows of them, and the process that serves them."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nearhop import log
 from node.assets.process import SOCKET, AssetServer
 from node.assets.store import AssetStore
 from node.haproxy.process import Ingress
-from node.plan import routes as routing
-from node.plan.records import Route, Version
+from node.plan.records import Assets
+from node.plan.routes import answered
 
 _SERVED_WITHIN_S = 5.0
 _POLL_S = 0.02
@@ -23,7 +23,7 @@ class Files:
         self.store = store
         self._ingress = ingress
         self._server = server
-        self._shown: frozenset[str] = frozenset()  # names of sets of files
+        self._shown: dict[str, Assets] = {}  # by the set's name
         self._needed = asyncio.Event()
 
     async def run(self) -> None:
@@ -38,18 +38,18 @@ class Files:
         await asyncio.to_thread(self.store.write, digest, body)
         self._needed.set()
 
-    async def show(self, routes: Iterable[Route], versions: Callable[[], Iterable[Version]]) -> None:
-        """Tell the ingress which paths the files of *routes* answer before the program does. Raises IngressError."""
-        wanted = frozenset(
-            item.assets for route in routes for item in (route, *(share for _, share in route.shares)) if item.assets
-        )
-        if wanted == self._shown:
-            return
+    async def show(self, sets: Mapping[str, Assets]) -> None:
+        """Tell the ingress which paths *sets* answer, before routes name them. Raises IngressError."""
         if self._needed.is_set():
             await self._until_served()
-        sets = routing.files(versions(), self.store.paths)
-        await self._ingress.set_assets({name: sets[name] for name in wanted & sets.keys()})
-        self._shown = wanted
+        if sets.keys() <= self._shown.keys():
+            return
+        kept = {name: item for name, item in self._shown.items() if item.digest in self.store.stored}
+        shown = {**kept, **sets}
+        await self._ingress.set_assets(
+            {name: answered(item, self.store.paths(item.digest)) for name, item in shown.items()}
+        )
+        self._shown = shown
 
     async def _until_served(self) -> None:
         """Wait, within bounds, until the server answers: a route that leads to it should find it there."""
@@ -61,7 +61,10 @@ class Files:
             await asyncio.sleep(_POLL_S)
 
 
-async def open_files(store: AssetStore, sockets: Iterable[Path], ingress: Ingress, deno: Path, cache: Path) -> Files:
-    """Verify the packs in *store* and return them; the server will listen in each folder of *sockets*."""
+async def open_files(state_dir: Path, sockets: Iterable[Path], ingress: Ingress, deno: Path) -> Files:
+    """Open the packs in *state_dir* and return them; the server will listen in each folder of *sockets*."""
+    store = AssetStore(state_dir / "assets")
+    cache = await asyncio.to_thread(lambda: state_dir.resolve() / "deno")
     await asyncio.to_thread(store.open)
-    return Files(store, ingress, AssetServer([folder / SOCKET for folder in sockets], store, deno, cache))
+    listen = [folder / SOCKET for folder in sockets]
+    return Files(store, ingress, AssetServer(listen, store, deno, cache))

@@ -7,7 +7,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
@@ -29,8 +29,9 @@ from node.config import NodeConfig
 from node.haproxy.process import Ingress
 from node.haproxy.runtime import IngressError
 from node.plan import diff as plan
-from node.plan.needs import needs
-from node.plan.records import FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot, Version
+from node.plan.needs import is_static, needs, pack_of
+from node.plan.records import Assets, FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
+from node.plan.routes import asset_set
 from node.plan.status import PlacementStatus, Progress, statuses_some
 from node.sandbox.activator import Demand, Refused
 from node.sandbox.activator import Refusal as Turned
@@ -56,7 +57,7 @@ class Agent:
         self._ingress = ingress
         self._bundles = bundles
         self._files = files
-        self._packs: set[str] = set()  # which of what is being fetched are packs of static files
+        self._packs: set[str] = set()  # those that are being fetched
         self._snapshot = Snapshot()
         self._index = plan.index(self._snapshot)
         self._decoder = codec.Decoder()
@@ -135,8 +136,19 @@ class Agent:
         return self._routes
 
     async def show_files(self) -> None:
-        """Let the ingress know, before it starts, which paths the files of the spooled functions answer."""
-        await self._files.show(self._routes.values(), self._versions)
+        """Tell the ingress, before it starts, which paths the files of the spooled functions answer."""
+        await self._files.show(self._file_sets(route for route in self._routes.values()))
+
+    def _file_sets(self, routes: Iterable[Route]) -> dict[str, Assets]:
+        """Return the packs by the names that *routes* give to what is shown of them before a program is asked."""
+        found: dict[str, Assets] = {}
+        for route in routes:
+            placement, good = self._index.placements.get(route.function), self._good.get(route.function)
+            for version in (placement.version if placement else None, good.version if good else None):
+                pack = None if version is None or is_static(version) else pack_of(version)
+                if pack is not None and asset_set(pack) == route.assets:
+                    found[route.assets] = pack
+        return found
 
     # What the session calls
 
@@ -232,7 +244,7 @@ class Agent:
             f: r for f, r in self._refusals.items() if f in wanted and wanted[f].generation == r.generation
         }
         if self._fetch_failures:
-            versions = (p.version for p in wanted.values() if p.version is not None)
+            versions = [p.version for p in wanted.values() if p.version is not None]
             digests = {need.digest for version in versions for need in needs(version)}
             self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
@@ -409,7 +421,8 @@ class Agent:
 
     async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:
         try:
-            await self._files.show(routes.values(), self._versions)
+            if fresh := [routes[host] for host in changed if host in routes and routes[host].assets]:
+                await self._files.show(self._file_sets(fresh))
             await self._ingress.set_routes(routes)
         except (IngressError, OSError) as error:
             self._switch_error = f"the ingress cannot be switched: {getattr(error, 'strerror', None) or error}"
@@ -425,10 +438,6 @@ class Agent:
                 self._hosts.setdefault(new.function, set()).add(host)
         self._routes = routes
         return True
-
-    def _versions(self) -> list[Version]:
-        placed = [placement.version for placement in self._index.placements.values() if placement.version is not None]
-        return [*placed, *(good.version for good in self._good.values())]
 
     async def _remember(self, good: dict[str, Good]) -> bool:
         body = self._good_text(good)
@@ -512,6 +521,7 @@ class Agent:
             self._statuses_now(),
             self._pool,
             ingress_ready=self._ingress.ready,
+            load_limit=self._settings.load_limit,
         )
 
 

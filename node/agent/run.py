@@ -13,7 +13,6 @@ from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
 from node.agent.scheduled import ScheduledCalls
 from node.agent.session import Session
-from node.assets.store import AssetStore
 from node.config import NodeConfig
 from node.geo.service import GeoService, Places, UnusableDatabase
 from node.haproxy import countries, render, tls
@@ -54,9 +53,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     bundles = BundleStore(settings.state_dir / "bundles")
     await asyncio.to_thread(bundles.open)
     sandboxes = await isolating.open_launcher(settings, sockets, deno)
-    packs = AssetStore(settings.state_dir / "assets")
-    listen = (sockets, sandboxes.services)
-    assets = await files.open_files(packs, listen, ingress, deno, settings.state_dir.resolve() / "deno")
+    assets = await files.open_files(settings.state_dir, (sockets, sandboxes.services), ingress, deno)
     agent = Agent(settings, ingress, bundles, assets)
     agent.load()
     agent.pool = Pool(

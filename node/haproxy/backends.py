@@ -31,7 +31,7 @@ def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
     return [
         "balance first",  # the sandbox; after a failure the one retry avoids it, and so goes to the sink
         pages.asked_for_json(),
-        f"http-request set-timeout server var(txn.route),word(4,|) unless {{ var(txn.route),word(4,|) {WALL_MS} }}",
+        f"http-request set-timeout server var(txn.route),word(4,|) unless {{ var(txn.route) -m end |{WALL_MS} }}",
         *(f"http-request del-header {name} -m beg" for name in _SPOOFED_PREFIXES),
         *(f"http-request del-header {name}" for name in _SPOOFED),
         _told(ingress),
@@ -39,13 +39,15 @@ def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
         f"http-request set-var(txn.reason) str(exceeded_concurrency) if {{ be_conn gt {CONCURRENCY} }} {_NO_LIMITS}",
         *pages.counted("{ var(txn.reason) -m found }"),
         "http-request deny deny_status 503 if { var(txn.reason) -m found }",
-        *_limits(),
+        *_limits(ingress),
         "",
         "http-response deny deny_status 502 if { srv_id 2 }",
         "http-response set-var(txn.from) bool(1)",
         f"http-response set-var(txn.reason) res.hdr(x-nearhop-reason) if {{ status 500 }} {{ res.hdr(x-nearhop-reason) {_TOLD} }}",
         "http-response del-header x-nearhop- -m beg",
         "http-response del-header x-request-id",
+        "http-response add-header x-nearhop-version %[var(txn.route),word(3,|)]",
+        "http-response add-header x-nearhop-reason %[var(txn.reason)] if { status 500 } { var(txn.reason) -m found }",
     ]
 
 
@@ -101,7 +103,7 @@ def _told(ingress: Ingress) -> str:
     return f'http-request add-header {first[0]} "{text}"'
 
 
-def _limits() -> list[str]:
+def _limits(ingress: Ingress) -> list[str]:
     rated = "{ var(txn.rate) -m found }"
     key = "%[var(txn.route),word(2,|)]|%[src]|%[date,div(txn.period)]"
     limited = "{ var(txn.limits) -m found }"
@@ -111,6 +113,7 @@ def _limits() -> list[str]:
         f"set-header x-nearhop-assets %[{field(routing.FILES)},word(1,-)] if {{ be_name {STATIC} }}",
         f"set-var(txn.body) {field(routing.BODY)} if {limited}",
         f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length),sub(txn.body) gt 0 }}",
+        f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length) gt {ingress.max_body_bytes} }}",
         *counted,
         f"deny deny_status 413 if {over}",
         f"set-var(txn.concurrency) {field(routing.CONCURRENCY)} if {limited}",

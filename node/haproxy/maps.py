@@ -82,6 +82,11 @@ def change(before: str, after: str, *, most: int) -> tuple[dict[str, str], list[
     return (entries, removed) if len(entries) + len(removed) <= most else None
 
 
+def joined(before: str, after: str) -> str:
+    """Return *after* with the entries of *before* that it has no others for."""
+    return _text(dict(line.split(" ", 1) for line in [*before.splitlines(), *after.splitlines()]))
+
+
 def _text(entries: Mapping[str, str]) -> str:
     return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
 

@@ -48,6 +48,7 @@ class Fleet:
     uploads: int = 0
     refuse: str = ""
     down: bool = False
+    asked: list[Any] = field(default_factory=list)
     routers: list[routing_pb2.Router] = field(
         default_factory=lambda: [routing_pb2.Router(id="r1", dns="127.0.0.1:7453", http="127.0.0.1:7454")]
     )
@@ -240,7 +241,24 @@ class Routing(routing_pb2_grpc.RoutingServicer):
         await _check(self.fleet, context)
         return routing_pb2.ListRoutersResponse(routers=self.fleet.routers)
 
+    async def Simulate(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.fleet.asked.append(request)
+        now = routing_pb2.Distribution(
+            nodes=[
+                routing_pb2.NodeShare(node="london-1", region="london", share=0.75, median_km=340, p95_km=1200),
+                routing_pb2.NodeShare(node="tokyo-1", region="tokyo", share=0.25, median_km=-1, p95_km=-1),
+            ],
+            median_km=340, p95_km=1300, unlocated=0.25,
+        )  # fmt: skip
+        answer = routing_pb2.SimulateResponse(sample=request.sample, now=now)
+        if request.drain:
+            answer.drained.nodes.add(node="london-1", region="london", share=1, median_km=500, p95_km=9000)
+            answer.drained.median_km, answer.drained.p95_km = 500, 9000
+            answer.moved = 0.25
+        return answer
+
     async def Explain(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.fleet.asked.append(request)
         return routing_pb2.ExplainResponse(
             client=routing_pb2.ClientLocation(
                 ip=request.ip,

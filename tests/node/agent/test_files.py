@@ -1,137 +1,96 @@
-"""Static files beside a program and alone, on a real node: HAProxy, the server of files, and the program's own way to them."""
+"""Static files alone and beside a program, with a real node process: fetched, switched to, served after a restart."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import httpx
 import pytest
 
 from nearhop.v1 import common_pb2
 from nearhop.v1 import node_control_pb2 as pb
-from tests.harness.eventually import eventually as until
-from tests.node.assets.conftest import site
-from tests.node.conftest import Control, Node, eventually
+from tests.node.assets.conftest import make_pack
 
 pytestmark = pytest.mark.acceptance
 
 PROGRAM = """export default { async fetch(request, env) {
-    const url = new URL(request.url);
-    if (url.pathname.startsWith('/by-program')) return env.FILES.fetch(new URL('/about', url));
-    return new Response('program ' + url.pathname);
+    const path = new URL(request.url).pathname;
+    if (path === '/bound') return env.ASSETS.fetch('http://x/style.css');
+    return new Response(`program ${path}`);
 } }"""
+HOST = {"host": "site.example.org"}
 
 
-async def deploy(
-    control: Control,
-    pack: bytes,
-    *,
-    number: int = 1,
-    dialect: int = common_pb2.DIALECT_WORKERS,
-    first: Sequence[str] = (),
-    program_first: bool = False,
-) -> str:
-    """Deploy *pack* beside the program as the function `site`, and return the pack's digest."""
-    digest = hashlib.sha256(pack).hexdigest()
-    control.bundles[digest] = pack
-    await control.deploy("site", number, PROGRAM, dialect=dialect)
-    [version] = control.placements["site"].versions
-    assets = common_pb2.Assets(
-        digest=digest,
-        size_bytes=len(pack),
-        binding="FILES",
-        program_first_paths=first,
-        program_first=program_first,
+def put(control, body: bytes) -> tuple[str, int]:
+    digest = hashlib.sha256(body).hexdigest()
+    control.bundles[digest] = body
+    return digest, len(body)
+
+
+def pack(control, text: str) -> tuple[str, int]:
+    files = {"/index.html": f"<h1>{text}</h1>".encode(), "/style.css": text.encode(), "/api/data.json": b"{}"}
+    return put(control, make_pack(files))
+
+
+async def place(control, number: int, version: pb.PlacedVersion) -> None:
+    version.number, version.percent = number, 100
+    control.placements["site"] = pb.Placement(
+        function="site", generation=number, hostnames=["site.example.org"], versions=[version]
     )
-    version.manifest.assets.CopyFrom(assets)
-    control.placements["site"].generation += 1
     await control.push()
-    return digest
+    await control.until_active("site", within=30)
 
 
-async def get(client: httpx.AsyncClient, node: Node, path: str, **headers: str) -> httpx.Response:
-    return await client.get(f"{node.url}{path}", headers={"host": "site.example.org", **headers})
+def files_alone(control, text: str) -> pb.PlacedVersion:
+    digest, size = pack(control, text)
+    manifest = common_pb2.Manifest(assets=common_pb2.Assets(digest=digest, size_bytes=size))
+    return pb.PlacedVersion(digest=digest, size_bytes=size, dialect=common_pb2.DIALECT_STATIC, manifest=manifest)
 
 
-async def test_files_answer_before_the_program(control: Control, node: Node, client: httpx.AsyncClient) -> None:
-    await deploy(
-        control,
-        site("/index.html", "/about.html", "/ü.bin", redirects=[{"from": "/old", "to": "/about", "status": 301}]),
-    )
-    await control.until_active("site")
-    assert (await get(client, node, "/")).text == "/index.html"
-    assert (await get(client, node, "/about")).text == "/about.html"
-    assert (await get(client, node, "/%C3%BC.bin")).text == "/ü.bin"
-    assert (await get(client, node, "/old")).headers["location"] == "/about"
-    assert (await get(client, node, "/else")).text == "program /else"
-    assert (await get(client, node, "/by-program")).text == "/about.html"
-    tag = (await get(client, node, "/about")).headers["etag"]
-    assert (await get(client, node, "/about", **{"if-none-match": tag})).status_code == 304
+def both(control, text: str, **assets: object) -> pb.PlacedVersion:
+    digest, size = pack(control, text)
+    module, length = put(control, PROGRAM.encode())
+    manifest = common_pb2.Manifest(assets=common_pb2.Assets(digest=digest, size_bytes=size, binding="ASSETS", **assets))
+    return pb.PlacedVersion(digest=module, size_bytes=length, dialect=common_pb2.DIALECT_WORKERS, manifest=manifest)
 
 
-async def test_the_program_may_be_asked_first(control: Control, node: Node, client: httpx.AsyncClient) -> None:
-    await deploy(control, site("/index.html", "/api/a.bin", "/api/b.bin"), first=["/api/*", "!/api/b.bin"])
-    await control.until_active("site")
-    assert (await get(client, node, "/")).text == "/index.html"
-    assert (await get(client, node, "/api/a.bin")).text == "program /api/a.bin"
-    assert (await get(client, node, "/api/b.bin")).text == "/api/b.bin"
-    await deploy(control, site("/index.html"), number=2, program_first=True)
-    await control.until_active("site")
-    assert (await get(client, node, "/")).text == "program /"
+async def test_files_alone_need_no_sandbox(control, node, client: httpx.AsyncClient) -> None:
+    await place(control, 1, files_alone(control, "one"))
+    answer = await client.get(node.url, headers=HOST)
+    assert (answer.status_code, answer.text, answer.headers["x-nearhop-version"]) == (200, "<h1>one</h1>", "1")
+    again = await client.get(node.url, headers=HOST | {"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
+    assert (await client.get(f"{node.url}/missing", headers=HOST)).status_code == 404
+    await place(control, 2, files_alone(control, "two"))
+    assert (await client.get(node.url, headers=HOST)).text == "<h1>two</h1>"
+    assert not control.reports[-1].sandboxes
 
 
-async def test_a_site_has_no_sandbox(control: Control, node: Node, client: httpx.AsyncClient) -> None:
-    pack = site("/index.html", "/404.html", not_found_handling="404-page")
-    digest = await deploy(control, pack, dialect=common_pb2.DIALECT_STATIC)
-    await control.until_active("site")
-    assert (await get(client, node, "/")).text == "/index.html"
-    missing = await get(client, node, "/nope")
-    assert (missing.status_code, missing.text) == (404, "/404.html")
-    assert (await client.post(f"{node.url}/", headers={"host": "site.example.org"})).status_code == 405
-    assert (node.state / "assets" / digest / "contents").exists()
+async def test_files_beside_a_program(control, node, client: httpx.AsyncClient) -> None:
+    await place(control, 1, both(control, "one", program_first_paths=["/api/*"]))
+
+    async def text(path: str) -> str:
+        return (await client.get(f"{node.url}{path}", headers=HOST)).text
+
+    assert await text("/") == "<h1>one</h1>"
+    assert await text("/style.css") == "one"
+    assert await text("/other") == "program /other"
+    assert await text("/api/data.json") == "program /api/data.json"
+    assert await text("/bound") == "one"
+    await place(control, 2, both(control, "two", program_first=True))
+    assert await text("/style.css") == "program /style.css"
+    assert await text("/bound") == "two"
 
 
-async def test_a_new_version_brings_its_files_and_the_old_ones_go(
-    control: Control, node: Node, client: httpx.AsyncClient
-) -> None:
-    before = await deploy(control, site("/a.bin"))
-    await control.until_active("site")
-    after = await deploy(control, site("/a.bin", "/b.bin"), number=2)
-    await control.until_active("site")
-    assert (await get(client, node, "/b.bin")).text == "/b.bin"
-    assert {before, after} >= {path.name for path in (node.state / "assets").iterdir()} >= {after}
-
-
-async def test_a_damaged_pack_is_refused_and_the_version_before_goes_on(
-    control: Control, node: Node, client: httpx.AsyncClient
-) -> None:
-    await deploy(control, site("/a.bin"))
-    await control.until_active("site")
-    await deploy(control, b"PK no pack", number=2)
-
-    def told() -> bool:
-        status = control.status("site")
-        return status is not None and "is not a pack" in status.error
-
-    await eventually(told)
-    status = control.status("site")
-    assert status is not None
-    assert status.state == pb.PlacementStatus.STATE_PENDING
-    assert (await get(client, node, "/a.bin")).text == "/a.bin"
-
-
-async def test_files_are_there_again_after_a_restart_without_a_control_plane(
-    control: Control, node: Node, client: httpx.AsyncClient
-) -> None:
-    await deploy(control, site("/a.bin"))
-    await control.until_active("site")
-    await control.stop()
-    await node.kill()
+async def test_files_are_served_from_the_spool(control, make_node: Callable, client: httpx.AsyncClient) -> None:
+    node = make_node("site")
     await node.start()
-
-    async def ask() -> str:
-        return (await get(client, node, "/a.bin")).text
-
-    async def served() -> bool:
-        return await ask() == "/a.bin"
-
-    await until(served, within=10)
+    await place(control, 1, both(control, "one"))
+    await control.stop()
+    await node.stop()
+    await node.start()
+    for _ in range(200):
+        answer = await client.get(f"{node.url}/style.css", headers=HOST)
+        if answer.status_code == 200 and answer.text == "one":
+            break
+    assert answer.text == "one"
+    assert (await client.get(f"{node.url}/other", headers=HOST)).text == "program /other"

@@ -267,3 +267,28 @@ async def test_one_client_may_send_so_many_requests(ingress: Ingress, client: ht
     assert await ingress.refusals() == {("a", "rate_limited"): 2, ("", "no_such_host"): 1, ("b", "url_too_long"): 1}
     async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(local_address="127.0.0.77")) as other:
         assert (await other.get(f"http://{ADDRESS}/", headers={"host": "a.example.org"})).status_code == 200
+
+
+async def test_no_request_fails_while_routes_change(
+    ingress: Ingress, client: httpx.AsyncClient, listeners: dict[str, Listener]
+) -> None:
+    await ingress.set_routes({"a.example.org": A})
+    answers: collections.Counter[str] = collections.Counter()
+    done = asyncio.Event()
+
+    async def ask() -> None:
+        while not done.is_set():
+            answers[await where(client, "a.example.org")] += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(ask())
+        for number in range(60):  # entries in place, whole maps, shares, and back
+            others = {f"h{n}.example.org": A for n in range(number % 7 * 100)}
+            slots = ((0,), (0, 1), (1,), (1, 2), (2,))[number % 5]
+            route = replace(A, version=number + 1, slot=slots[0], slots=slots, cache_epoch=number % 2)
+            await ingress.set_routes({**others, "a.example.org": route})
+            await ingress.set_assets({"d": [f"/{n}" for n in range(number * 10)]})
+        done.set()
+    assert answers.keys() <= {"s000", "s001", "s002"}
+    assert len(answers) == 3

@@ -151,3 +151,39 @@ def test_damage_under_a_sampled_address_is_found_when_opening(tmp_path: Path) ->
     records = {"1.1.1.0/24": {"city": {"names": {"en": "Sydney"}}}}
     with pytest.raises(InvalidInput, match="damaged"):
         CityDatabase.open(damage(write(tmp_path / "city.mmdb", records), b"\x46Sydney"))
+
+
+COUNTRY_LEVEL: dict[str, Any] = {
+    # MaxMind's layout: a record of which only the country is known has its middle for coordinates.
+    "192.0.2.0/25": {"country": {"iso_code": "US"}, "location": {"latitude": 37.751, "longitude": -97.822, "accuracy_radius": 1000}},
+    "192.0.2.128/25": {"country": {"iso_code": "DE"}, "location": {"latitude": 51.2993, "longitude": 9.491}, "subdivisions": [{"iso_code": "HE"}]},
+    "198.51.100.0/25": {"country": {"iso_code": "FR"}, "location": {"latitude": 45.7, "longitude": 4.8}, "subdivisions": [{"iso_code": "ARA"}]},
+    "198.51.100.128/25": {"country": {"iso_code": "FR"}, "location": {"latitude": 45.7, "longitude": 4, "accuracy_radius": 1000}, "subdivisions": 1},
+    "203.0.113.0/24": {"country": {"iso_code": "US"}, "city": {"names": {"en": "Cheney"}}, "location": {"latitude": 37.751, "longitude": -97.822}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ip", "source"),
+    [
+        ("192.0.2.1", "country"),
+        ("192.0.2.129", "country"),
+        ("198.51.100.1", "city"),  # its subdivision is known
+        ("198.51.100.129", "country"),
+        ("203.0.113.1", "city"),  # people live there, too
+    ],
+)
+def test_the_middle_of_a_country_is_no_place(tmp_path: Path, ip: str, source: str) -> None:
+    database = CityDatabase.open(write(tmp_path / "city.mmdb", COUNTRY_LEVEL))
+    found = database.locate(ip)
+    assert found.source == source
+    assert (found.location is None) == (source == "country")
+    assert found.country
+    database.close()
+
+
+def test_metadata_tell_kind_and_age(database: CityDatabase) -> None:
+    assert database.kind == "Test-City"
+    assert database.built_at > 1_600_000_000
+    assert database.nodes > 10
+    assert not database.only_ipv4

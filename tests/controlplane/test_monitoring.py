@@ -1,4 +1,4 @@
-from controlplane.router.metrics import Metric, plain, render
+from controlplane.monitoring import Metric, plain, render
 
 
 def test_families_are_rendered_with_help_type_and_escaped_labels() -> None:

@@ -1,6 +1,7 @@
 """Client addresses to places, from any City database in MaxMind's format (DB-IP, GeoLite2, GeoIP2).
 
-It says what the database holds and nothing more: a record without usable coordinates is not given any.
+It says what the database holds and nothing more: a record without usable coordinates is not given any, nor one whose coordinates are but the
+middle of its country.
 """
 
 import ipaddress
@@ -30,6 +31,12 @@ _SAMPLES = (
     "2c0f::1",
 )
 
+# Where databases put what they know to be somewhere in a country: a lake in Kansas, a field in Hesse, a desert in New South Wales …
+_CENTROIDS = frozenset(
+    ((37.751, -97.822), (38.0, -97.0), (51.2993, 9.491), (34.7732, 113.722), (-33.494, 143.2104), (21.9974, 79.0011), (43.1479, 12.1097))
+)  # fmt: skip
+COUNTRY_RADIUS_KM = 1000  # an accuracy that tells the country at best
+
 _log = log.get(__name__)
 
 
@@ -38,8 +45,18 @@ class CityDatabase:
 
     def __init__(self, reader: maxminddb.Reader, path: Path) -> None:
         self._reader = reader
+        metadata = reader.metadata()
+        self._only_ipv4 = metadata.ip_version == 4
         self.path = path
+        self.kind: str = metadata.database_type
+        self.built_at = float(metadata.build_epoch)
+        self.nodes: int = metadata.node_count
         self.damaged_records = 0
+
+    @property
+    def only_ipv4(self) -> bool:
+        """Whether it knows no IPv6 addresses."""
+        return self._only_ipv4
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -62,7 +79,7 @@ class CityDatabase:
     def locate(self, ip: str | Address) -> ClientLocation:
         """Say where *ip* is. An IPv4 address written as IPv6 is looked up as IPv4. Raises ValueError when *ip* is no address."""
         address = _unwrap(ipaddress.ip_address(ip) if isinstance(ip, str) else ip)
-        if address.version == 6 and self._reader.metadata().ip_version == 4:
+        if address.version == 6 and self._only_ipv4:
             return unlocated(address)
         try:
             record, prefix = self._reader.get_with_prefix_len(address)
@@ -72,13 +89,13 @@ class CityDatabase:
         network = _network(address, max(0, min(prefix, address.max_prefixlen)))
         if not isinstance(record, dict):
             return ClientLocation(str(address), network, "none")
-        location = _location(record)
+        location, city = _location(record), _text(record, "city", "names", "en")
         country = (
             _text(record, "country", "iso_code").upper() or _text(record, "registered_country", "iso_code").upper()
         )
-        if location is None:
+        if location is None or (country and not city and _is_countrys(record, location)):
             return ClientLocation(str(address), network, "country" if country else "none", country=country)
-        return ClientLocation(str(address), network, "city", location, country, _text(record, "city", "names", "en"))
+        return ClientLocation(str(address), network, "city", location, country, city)
 
     def close(self) -> None:
         """Unmap the file; locate() must not be called after it."""
@@ -113,6 +130,15 @@ def _location(record: dict[str, object]) -> Location | None:
     if abs(latitude) > 90 or abs(longitude) > 180 or (latitude == 0 and longitude == 0):
         return None  # 0,0 lies in the Gulf of Guinea, where nobody lives: it is how databases write "unknown"
     return Location(float(latitude), float(longitude))
+
+
+def _is_countrys(record: dict[str, object], location: Location) -> bool:
+    """Tell whether the coordinates of a record without a city are those of its country as a whole."""
+    place = record["location"]
+    radius = place.get("accuracy_radius", 0) if isinstance(place, dict) else 0
+    if isinstance(radius, int) and radius >= COUNTRY_RADIUS_KM:
+        return True
+    return not record.get("subdivisions") or (location.latitude, location.longitude) in _CENTROIDS
 
 
 def _text(record: object, *path: str) -> str:
