@@ -40,7 +40,9 @@ def build_root(plan: Plan) -> None:
     kernel.detach(".")
     os.chdir("/")
     kernel.mount("none", "/", "", kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | _BARE)
-    with contextlib.suppress(PermissionError):  # a service manager's filter may refuse it; the machine's name is no secret
+    with contextlib.suppress(
+        PermissionError
+    ):  # a service manager's filter may refuse it; the machine's name is no secret
         kernel.set_hostname("sandbox")
 
 
