@@ -42,6 +42,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	sh proto/generate.sh --check $(BIN)/python
 	sh controlplane/dashboard/web/build.sh --check $(BIN)/deno
+	sh node/sandbox/guest/vendor/build.sh --check $(BIN)/deno
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
@@ -51,6 +52,7 @@ proto: $(VENV)/.dev
 
 web: $(VENV)/.dev
 	sh controlplane/dashboard/web/build.sh --write $(BIN)/deno
+	sh node/sandbox/guest/vendor/build.sh --write $(BIN)/deno
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.dashboard.screenshots $(SCREENSHOTS_ARGS)

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from benchmarks import cold, deploys, dns, flips, ingress, many, memory
+from benchmarks import cold, deploys, dns, failover, flips, geo, ingress, many, memory
 
 BENCHMARKS: dict[str, Callable[[], Awaitable[None]]] = {
     "ingress": ingress.run,
@@ -14,6 +14,8 @@ BENCHMARKS: dict[str, Callable[[], Awaitable[None]]] = {
     "memory": memory.run,
     "many": many.run,
     "flips": flips.run,
+    "geo": geo.run,
+    "failover": failover.run,
 }
 
 

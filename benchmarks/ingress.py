@@ -1,4 +1,4 @@
-"""One node's whole path (HAProxy, host map, geo header, request id, sandbox) against its engines without Nearhop, same handler."""
+"""One node's whole path (HAProxy, host map, geo header, request id, sandbox) against its engines alone and other runtimes, same handler."""
 
 import asyncio
 import contextlib
@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import peers
 from benchmarks.figures import cpu_seconds, table
 from nearhop import children, engines
 from tests.harness.cluster import INGRESS_PORT, ZONE, Cluster
 
-ROUNDS = 5
-SECONDS = 3
+ROUNDS = 12
+SECONDS = 1  # short rounds, so that what else the machine does hits the contestants alike
 CONNECTIONS = 32
 HANDLER = 'export default { fetch() { return new Response("hello"); } };\n'
 BARE = "127.89.0.1"
@@ -50,10 +51,18 @@ async def _contestants(folder: Path) -> AsyncIterator[dict[str, Contestant]]:
         node = cluster.nodes["tokyo-1"]
         deno = await _bare_deno(folder, stack)
         haproxy = await _bare_haproxy(folder, stack)
-        yield {
+        contestants = {
             "HAProxy → Deno.serve": Contestant(BARE, 7482, "bare", (haproxy, deno)),
             "Nearhop node": Contestant(node.address, INGRESS_PORT, f"hello.{ZONE}", (node.pid,)),
         }
+        home = folder / "peers"
+        home.mkdir()
+        if await peers.install(home):
+            pid = await peers.workerd(home, HANDLER, 7491, stack)
+            contestants["workerd"] = Contestant(peers.ADDRESS, 7491, "bare", (pid,))
+            pid = await peers.edge_runtime(home, 7492, stack)
+            contestants["edge-runtime"] = Contestant(peers.ADDRESS, 7492, "bare", (pid,))
+        yield contestants
 
 
 async def _bare_deno(folder: Path, stack: contextlib.AsyncExitStack) -> int:

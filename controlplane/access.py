@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Coroutine
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from controlplane.api import connections
 from controlplane.api.authentication import Authentication
 from controlplane.api.identity import Identity, Tokens
 from controlplane.config import Config, EtcdTlsConfig, IdentityConfig
@@ -51,7 +53,9 @@ class Access:
 
     def credentials(self, *, clients: bool) -> grpc.ServerCredentials:
         """Return what to listen with: for people and joiners, or, with *clients*, for parts that show a certificate."""
-        return tls.server_credentials(self._own.current, clients=clients)
+        listener = connections.FLEET if clients else connections.API
+        begun = functools.partial(self.interceptor.connections.begin, listener)
+        return tls.server_credentials(self._own.current, clients=clients, begun=begun)
 
     def work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """Return what must run, by name."""

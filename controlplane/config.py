@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from controlplane.geoip import PlacesConfig
 from controlplane.store.election import TTL_S
 from nearhop.errors import InvalidInput, Violation
 from nearhop.names import hostname_reasons, is_loopback, node_id_reasons
@@ -54,7 +55,10 @@ class EtcdTlsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """*listen* is the API's host:port; *geoip_database* is a City database in MaxMind's format, or empty for none.
+    """*listen* is the API's host:port; *geoip_database* is a City database in MaxMind's format, or empty for none; an ASN database and an operator's
+    file of places as the routers have them are for explanations that tell the same.
+
+    *metrics_listen* is the host:port where monitors read /metrics over HTTP, or empty for nowhere: it asks for no credential.
 
     *insecure* is for tests of one part: no identities, no TLS, on loopback only.
     """
@@ -63,12 +67,19 @@ class Config:
     zone: str
     listen: str = "127.0.0.1:7400"
     geoip_database: str = ""
+    metrics_listen: str = ""
+    geoip_asn_database: str = ""
+    places_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     identity: IdentityConfig | None = None
     etcd_tls: EtcdTlsConfig | None = None
     insecure: bool = False
+
+    def places(self) -> PlacesConfig:
+        """Return the files that tell where clients are."""
+        return PlacesConfig(self.geoip_database, self.geoip_asn_database, self.places_file)
 
     @property
     def trust_domain(self) -> str:
@@ -78,7 +89,9 @@ class Config:
     def __post_init__(self) -> None:
         violations = [Violation("zone", reason) for reason in hostname_reasons(self.zone)]
         violations += [Violation("etcd", "needs at least one host:port")] if not self.etcd else []
-        for name, value in [("listen", self.listen), *(("etcd", endpoint) for endpoint in self.etcd)]:
+        addresses = [("listen", self.listen), *(("etcd", endpoint) for endpoint in self.etcd)]
+        addresses += [("metrics_listen", self.metrics_listen)] if self.metrics_listen else []
+        for name, value in addresses:
             if not _is_host_and_port(value):
                 violations.append(Violation(name, f"{value!r} is not host:port"))
         if self.limits.lease_ttl_s < 2 * self.limits.heartbeat_interval_s:

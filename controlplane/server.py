@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import errno
 import functools
-import ipaddress
 import secrets
 import socket
 import time
@@ -19,9 +18,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from controlplane import access, steering
+from controlplane import access
 from controlplane.access import Access
 from controlplane.api import packs
+from controlplane.api.authentication import MESSAGE_MAX_BYTES
 from controlplane.api.deployments import Deployments
 from controlplane.api.errors import ErrorInterceptor, Unavailable
 from controlplane.api.events import Events
@@ -35,7 +35,7 @@ from controlplane.api.publisher import Publisher
 from controlplane.api.purges import Purges
 from controlplane.api.router_control import RouterControl
 from controlplane.api.routers import Routers
-from controlplane.api.routing import Locate, Routing
+from controlplane.api.routing import Routing
 from controlplane.api.scheduled import Scheduled
 from controlplane.api.secrets import Safe
 from controlplane.api.sessions import Beat, Sessions
@@ -48,8 +48,10 @@ from controlplane.controllers.deployments import Deployments as DeploymentContro
 from controlplane.controllers.deployments import Rollouts
 from controlplane.controllers.presence import Presences
 from controlplane.controllers.trimmer import Trimmer
-from controlplane.geoip import CityDatabase
+from controlplane.figures import figures
+from controlplane.geoip import Places
 from controlplane.model import Node
+from controlplane.monitoring import HttpServer, Metric, application
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
 from controlplane.store.client import Store
@@ -79,11 +81,9 @@ from nearhop.v1 import (
 
 _log = log.get(__name__)
 
-_MESSAGE_BYTES = 4 << 20
 _AGENT_BACKOFF_S = 10.0  # how long agents may pause between two attempts to connect
 _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.so_reuseport", 0),  # or a second control plane would share the port in silence
-    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -131,7 +131,8 @@ class ControlPlane:
         }
         self._candidates: list[asyncio.Task[Any]] = []
         self._rollouts = Rollouts(time.time, limits.progress_deadline_s)
-        self._router_control = RouterControl(self.publisher, self.routers, self.flows)
+        self._router_control = RouterControl(self.cache, self.publisher, self.routers, self.flows)
+        self._leads = dict.fromkeys(_CONTROLLERS, False)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing from the stubs
 
     @contextlib.asynccontextmanager
@@ -139,7 +140,7 @@ class ControlPlane:
         """Serve as long as the context lasts; gives the port. Raises AddressInUse, Stopped when *stop* is set before it could serve."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
-            locate = _locator(self.config.geoip_database, stack)
+            places = stack.enter_context(contextlib.closing(Places(self.config.places())))
             self._require_addresses()
             if self.config.identity is not None:
                 self.access = await access.opened(self.store, self.config, stop)
@@ -147,18 +148,46 @@ class ControlPlane:
                     raise Stopped("it was told to stop before it could serve")
                 self.safe.seal = self.access.seal
             guards = [self.access.interceptor] if self.access else []
-            server = grpc.aio.server(interceptors=[self.interceptor, *guards], options=_OPTIONS)
-            await self._add_services(server, locate)
+            # With a guard, what is too large for it is refused with its size; what is twice as large gRPC refuses by itself.
+            largest = ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES * (2 if guards else 1))
+            server = grpc.aio.server(interceptors=[self.interceptor, *guards], options=[*_OPTIONS, largest])
+            await self._add_services(server, places)
             port = self._listen(server)
+            monitor = self._monitor()
             async with asyncio.TaskGroup() as group:
-                work = self._spawn(group)
+                work = [*self._spawn(group), tasks.spawn(group, places.follow(), name="places")]
+                if monitor is not None:
+                    tasks.spawn(group, monitor.run_until_told(), name="metrics")
                 await server.start()
                 try:
                     yield port
                 finally:
+                    if monitor is not None:
+                        monitor.stop()
                     await self._stop(server)
                     for task in work:
                         task.cancel()
+
+    def figures(self) -> list[Metric]:
+        """Return the metrics of now."""
+        return figures(
+            self.interceptor,
+            self.access.interceptor.connections if self.access else None,
+            nodes=len(self.sessions),
+            routers=len(self.routers.all()),
+            leads=self._leads,
+            revision=self.cache.view.revision,
+        )
+
+    def _monitor(self) -> HttpServer | None:
+        if not self.config.metrics_listen:
+            return None
+        host, _, port = self.config.metrics_listen.rpartition(":")
+        require_free(self.config.metrics_listen)
+        sock = socket.create_server(
+            (host.strip("[]"), int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+        return HttpServer(application(self.figures), sock)
 
     def _require_addresses(self) -> None:
         require_free(self.config.listen)
@@ -190,9 +219,11 @@ class ControlPlane:
 
     async def _lead(self, name: str, store: Store) -> None:
         await self._health.set(leading(name), health_pb2.HealthCheckResponse.SERVING)
+        self._leads[name] = True
         try:
             await self._control(name, store)
         finally:
+            self._leads[name] = False
             await self._health.set(leading(name), health_pb2.HealthCheckResponse.NOT_SERVING)
 
     def _control(self, name: str, store: Store) -> Coroutine[Any, Any, None]:
@@ -219,10 +250,16 @@ class ControlPlane:
     def _bundles_in(self, store: Store) -> EtcdBundles:
         return EtcdBundles(store, clock=time.time, quota_bytes=self.config.limits.bundle_quota_mib << 20)
 
-    async def _add_services(self, server: grpc.aio.Server, locate: Locate) -> None:
+    async def _add_services(self, server: grpc.aio.Server, places: Places) -> None:
         mutations = self.mutations
         functions = Functions(
-            self.mutations, self.cache, self.config.zone, safe=self.safe, purges=self.purges, logs=self.logs
+            self.mutations,
+            self.cache,
+            self.config.zone,
+            safe=self.safe,
+            purges=self.purges,
+            logs=self.logs,
+            sessions=self.sessions,
         )
         functions_pb2_grpc.add_FunctionsServicer_to_server(functions, server)
         versions_pb2_grpc.add_VersionsServicer_to_server(
@@ -234,7 +271,7 @@ class ControlPlane:
         nodes_pb2_grpc.add_NodesServicer_to_server(Nodes(mutations, self.cache, self.sessions, self.routers), server)
         events_pb2_grpc.add_EventsServicer_to_server(Events(self.cache), server)
         routing_pb2_grpc.add_RoutingServicer_to_server(
-            Routing(self.cache, self.publisher, self.routers, locate, flows=self.flows, clock=time.time), server
+            Routing(self.cache, self.publisher, self.routers, places, flows=self.flows, clock=time.time), server
         )
         node_control = NodeControl(
             self.store,
@@ -327,14 +364,3 @@ def _services() -> list[str]:
     )  # fmt: skip
     ours = [service.full_name for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
     return [*ours, health.SERVICE_NAME]
-
-
-def _locator(path: str, stack: contextlib.AsyncExitStack) -> Locate:
-    if not path:
-        return steering.unlocated
-    database = stack.enter_context(contextlib.closing(CityDatabase.open(path)))
-    return functools.partial(_locate, database)
-
-
-def _locate(database: CityDatabase, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> steering.ClientLocation:
-    return database.locate(ip)

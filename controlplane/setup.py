@@ -3,7 +3,7 @@
     keys FOLDER --etcd-name NAME…              before etcd starts: the key-encryption key, and certificates for etcd and for its clients
     tokens FOLDER --config FILE --part NAME…   with etcd running: ca.pem, admin.token, and <id>.join for each part, such as node/tokyo/tokyo-1
 
-Both leave alone what is there and still of use.
+Both leave alone what is there and still of use; keys --renew replaces etcd's certificates, which hold for a year.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main() -> int:
     log.configure("setup")
     try:
         if arguments.step == "keys":
-            keys(arguments.folder, arguments.etcd_name)
+            keys(arguments.folder, arguments.etcd_name, renew=arguments.renew)
         else:
             parts = [spiffe.parse_path(text) for text in arguments.part]
             asyncio.run(tokens(arguments.folder, config.load(arguments.config, Config), parts))
@@ -41,11 +41,11 @@ def main() -> int:
     return 0
 
 
-def keys(folder: Path, etcd_names: list[str]) -> None:
-    """Write the keys. Raises OSError."""
+def keys(folder: Path, etcd_names: list[str], *, renew: bool = False) -> None:
+    """Write the keys that are missing, and with *renew* a new set of etcd's certificates in any case. Raises OSError."""
     if not (folder / KEY_FILE).exists():
         seal.write_key(folder / KEY_FILE)
-    if not (folder / etcd_tls.AUTHORITY).exists():
+    if renew or not (folder / etcd_tls.AUTHORITY).exists():
         etcd_tls.write(folder, etcd_names)
 
 
@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     first = steps.add_parser("keys", help="before etcd starts")
     first.add_argument("folder", type=Path)
     first.add_argument("--etcd-name", action="append", required=True, help="a host or address of an etcd member")
+    first.add_argument(
+        "--renew", action="store_true", help="a new set for etcd, in place of one that is about to expire"
+    )
     second = steps.add_parser("tokens", help="with etcd running")
     second.add_argument("folder", type=Path)
     second.add_argument("--config", type=Path, required=True, help="a control plane's TOML file")

@@ -12,7 +12,8 @@ from typing import Any, cast
 import grpc
 from google.protobuf.message import DecodeError
 
-from controlplane.api.errors import Denied, Unauthenticated
+from controlplane.api.connections import API, FLEET, Connections
+from controlplane.api.errors import Denied, Exhausted, Unauthenticated
 from controlplane.identity import ca, policy
 from controlplane.identity.directory import Directory
 from controlplane.identity.policy import Decision, Verdict
@@ -23,6 +24,7 @@ from nearhop.errors import InvalidInput, Violation
 
 _log = log.get(__name__)
 
+MESSAGE_MAX_BYTES = 4 << 20
 _BEARER = "bearer "
 _TLS_VERSION = b"TLSv1.3"
 _CALLER = "nearhop_caller"
@@ -36,6 +38,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
     def __init__(self, directory: Directory, streams: Streams, trust_domain: str) -> None:
         self._directory = directory
         self._streams = streams
+        self.connections = Connections()
         self._told: set[tuple[str, str, str]] = set()
         self._forget_at = 0.0
         self._certified = lru_cache(maxsize=4096)(lambda pem: ca.caller(pem, trust_domain))
@@ -79,6 +82,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
     async def _caller(self, context: Any) -> Principal:
         shown = context.auth_context()
+        self.connections.call(FLEET if "x509_pem_cert" in shown else API, context.peer())
         if shown.get("ssl_tls_version", [b""])[0] != _TLS_VERSION:
             return Anonymous("TLS 1.3 is needed")
         if certificate := shown.get("x509_pem_cert"):
@@ -102,6 +106,9 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         """Return the method's arguments, so that it never sees a message which the caller may not send."""
 
         def check(raw: bytes) -> Any:
+            if len(raw) > MESSAGE_MAX_BYTES:
+                size = f"the message has {len(raw):,} octets; {MESSAGE_MAX_BYTES:,} are the most"
+                raise Exhausted("MESSAGE_TOO_LARGE", size)
             try:
                 message = handler.request_deserializer(raw)
             except DecodeError as error:

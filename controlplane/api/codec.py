@@ -222,6 +222,7 @@ def report(record: NodeReport) -> node_control_pb2.NodeReport:
         deno_version=record.deno_version,
         haproxy_version=record.haproxy_version,
         ingress_ready=record.ingress_ready,
+        load_limit=record.load_limit,
     )
 
 
@@ -241,6 +242,7 @@ def read_report(message: node_control_pb2.NodeReport, *, node: str, instance: st
         haproxy_version=message.haproxy_version[:64],
         ingress_ready=message.ingress_ready,
         reported_at=now,
+        load_limit=_amount(message.load_limit),
     )
 
 
@@ -267,6 +269,10 @@ def _read_sandbox(message: node_control_pb2.SandboxStatus) -> SandboxStatus:
         terminations=message.terminations,
         last_termination=message.last_termination[:64],
     )
+
+
+def verdict(record: Verdict) -> "nodes_pb2.Witness.Verdict":
+    return _VERDICTS[record]
 
 
 def witness(record: Witness) -> nodes_pb2.Witness:

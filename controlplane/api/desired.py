@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controlplane.api import codec, manifest_codec
-from controlplane.model import Deployment, FleetView, Function, RoutedFunction, RoutedNode, Share
+from controlplane.model import Deployment, FleetView, Function, RoutedFunction, RoutedNode, RoutingPolicy, Share
 from controlplane.placement import place
 from controlplane.store.view import View
 from nearhop.v1 import node_control_pb2, router_control_pb2
@@ -15,13 +15,17 @@ from nearhop.v1 import node_control_pb2, router_control_pb2
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What follows from the store's *revision*. *placements* are ordered by function, each with the nodes it is for."""
+    """What follows from the store's *revision*. *placements* are ordered by function, each with the nodes it is for.
+
+    *made_of* holds by function what its placement was made of: as long as that is the same, so is the message.
+    """
 
     revision: int
     fleet: FleetView
     routing: router_control_pb2.RoutingView
     placements: tuple[tuple[frozenset[str], node_control_pb2.Placement], ...]
     draining: Mapping[str, bool]
+    made_of: Mapping[str, tuple[object, node_control_pb2.Placement]]
 
     def snapshot(self, node: str, *, not_before: int = 0) -> node_control_pb2.Snapshot:
         """Return the snapshot of *node*, under the revision *not_before* when that is greater: the store's, until which nothing has changed."""
@@ -44,19 +48,22 @@ def derive(view: View, zone: str, before: Desired | None, secrets: Secrets = _NO
         RoutedNode(node.id, node.region, node.location, node.ingress, node.draining)
         for node in sorted((stored.record for stored in view.nodes.values()), key=lambda node: node.id)
     )
-    functions = tuple(RoutedFunction(function.name, _answered(function), ids) for function, _, ids in served)
+    functions = tuple(
+        RoutedFunction(function.name, _answered(function), ids, function.routing) for function, _, ids in served
+    )
     fleet = FleetView(view.revision, zone, nodes, functions)
     if before is not None and (before.fleet.nodes, before.fleet.functions) == (nodes, functions):
         fleet = before.fleet
+    made_of = {
+        function.name: _made(view, function.name, secrets.get(function.name, ()), before) for function, _, _ in served
+    }
     return Desired(
         revision=view.revision,
         fleet=fleet,
         routing=before.routing if before is not None and fleet is before.fleet else _routing(fleet),
-        placements=tuple(
-            (frozenset(ids), _placement(view, function, deployment, secrets.get(function.name, ())))
-            for function, deployment, ids in served
-        ),
+        placements=tuple((frozenset(ids), made_of[function.name][1]) for function, _, ids in served),
         draining={name: stored.record.draining for name, stored in view.nodes.items()},
+        made_of=made_of,
     )
 
 
@@ -84,6 +91,19 @@ def _served(view: View) -> list[tuple[Function, Deployment, tuple[str, ...]]]:
 def _answered(function: Function) -> tuple[str, ...]:
     # Routers answer names; which path of one a function has is the nodes' business.
     return tuple(dict.fromkeys((*function.hostnames, *(route.hostname for route in function.routes))))
+
+
+def _made(
+    view: View, name: str, secrets: Sequence[node_control_pb2.Secret], before: Desired | None
+) -> tuple[object, node_control_pb2.Placement]:
+    """Return the function's placement with what it is made of; the one *before* when it was made of the same."""
+    function, deployment = view.functions[name], view.deployments[name]
+    versions = [view.versions.get((name, share.version)) for share in deployment.record.in_force()]
+    source = (function, deployment, versions, [(secret.name, secret.value) for secret in secrets])
+    known = before.made_of.get(name) if before is not None else None
+    if known is not None and known[0] == source:  # what is unchanged is the same object: this costs next to nothing
+        return known
+    return source, _placement(view, function.record, deployment.record, secrets)
 
 
 def _placement(
@@ -134,7 +154,12 @@ def _routing(fleet: FleetView) -> router_control_pb2.RoutingView:
             for node in fleet.nodes
         ],
         functions=[
-            router_control_pb2.RoutedFunction(name=function.name, hostnames=function.hostnames, nodes=function.nodes)
+            router_control_pb2.RoutedFunction(
+                name=function.name,
+                hostnames=function.hostnames,
+                nodes=function.nodes,
+                policy=manifest_codec.routing(function.policy) if function.policy != RoutingPolicy() else None,
+            )
             for function in fleet.functions
         ],
     )

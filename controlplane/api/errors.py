@@ -127,11 +127,11 @@ def to_status(error: Exception) -> status_pb2.Status | None:
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Wraps all methods so that whatever they raise ends the call with a status. *refused* counts by method and status code."""
+    """Wraps all methods so that whatever they raise ends the call with a status. *refused* counts by method, status code and reason."""
 
     def __init__(self) -> None:
         self.internal_errors = 0
-        self.refused: Counter[tuple[str, str]] = Counter()
+        self.refused: Counter[tuple[str, str, str]] = Counter()
 
     async def intercept_service(
         self,
@@ -175,7 +175,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
             if status is None and context.done():
                 return  # the client has gone, and writing to it failed
             status = status or self._internal(method, cause)
-            self.refused[method, code_pb2.Code.Name(status.code)] += 1
+            self.refused[method, code_pb2.Code.Name(status.code), _reason(status)] += 1
             await _abort(context, status)
 
     def _internal(self, method: str, error: Exception) -> status_pb2.Status:
@@ -184,6 +184,11 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         _log.error("a call failed for a reason nobody foresaw", id=number, method=method, exc_info=error)
         message = f"internal error {number}; the control plane's log has its traceback under this number"
         return _status(code_pb2.INTERNAL, message, _info("INTERNAL", {"id": number}))
+
+
+def _reason(status: status_pb2.Status) -> str:
+    info = error_details_pb2.ErrorInfo()
+    return info.reason if any(detail.Unpack(info) for detail in status.details) else "INVALID_INPUT"
 
 
 def _first(error: Exception) -> Exception:

@@ -12,6 +12,7 @@ from controlplane.api.logs import Logs
 from controlplane.api.mutations import Mutations, Proposal
 from controlplane.api.purges import Purges
 from controlplane.api.secrets import Safe, SecretCalls
+from controlplane.api.sessions import Sessions
 from controlplane.model import Event, EventKind, Function
 from controlplane.store import claims, events, keys
 from controlplane.store import codec as records
@@ -26,7 +27,15 @@ class Functions(functions_pb2_grpc.FunctionsServicer):
     """*logs* streams the functions' logs, *safe* seals their secrets."""
 
     def __init__(
-        self, mutations: Mutations, cache: Cache, zone: str, *, safe: Safe, purges: Purges, logs: Logs
+        self,
+        mutations: Mutations,
+        cache: Cache,
+        zone: str,
+        *,
+        safe: Safe,
+        purges: Purges,
+        logs: Logs,
+        sessions: Sessions,
     ) -> None:
         self._mutations = mutations
         self._cache = cache
@@ -34,6 +43,7 @@ class Functions(functions_pb2_grpc.FunctionsServicer):
         self._secrets = SecretCalls(mutations, cache, safe)
         self._purges = purges
         self._logs = logs
+        self._sessions = sessions
 
     async def CreateFunction(
         self, request: functions_pb2.CreateFunctionRequest, _context: Any
@@ -147,8 +157,10 @@ class Functions(functions_pb2_grpc.FunctionsServicer):
     async def TailLogs(
         self, request: functions_pb2.TailLogsRequest, _context: Any
     ) -> AsyncIterator[functions_pb2.LogEntries]:
-        if request.function not in self._cache.current().functions:
+        view = self._cache.current()
+        if request.function not in view.functions:
             raise no_function(request.function)
+        yield functions_pb2.LogEntries(elsewhere=sorted(node for node in view.health if not self._sessions.holds(node)))
         async for entries in self._logs.tail(request.function):
             yield entries
 

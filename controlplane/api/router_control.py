@@ -2,16 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Coroutine, Iterable
+from typing import Any, get_args
 
 from controlplane.api import codec, validate
 from controlplane.api.errors import Refusal
 from controlplane.api.flows import CountKey, FlowKey, Flows, Meter
 from controlplane.api.publisher import Publisher
 from controlplane.api.routers import Router, Routers
+from controlplane.api.signals import signals
 from controlplane.api.streams import receive
 from controlplane.model import Verdict
+from controlplane.steering import ReasonKind
+from controlplane.store.cache import Cache
 from nearhop import log, names, tasks
 from nearhop.errors import InvalidInput, Violation
 from nearhop.v1 import router_control_pb2, router_control_pb2_grpc
@@ -20,11 +23,13 @@ _log = log.get(__name__)
 
 _ADDRESS_CHARACTERS = 256
 _ANSWERS_MAX = 8_000
-_REASONS = frozenset(("nearest", "hash", "emergency", "none"))
+_REASONS = frozenset(get_args(ReasonKind))
+SIGNALS_EVERY_S = 1.0  # at least: a router takes them for old after three of these
 
 
 class RouterControl(router_control_pb2_grpc.RouterControlServicer):
-    def __init__(self, publisher: Publisher, routers: Routers, flows: Flows) -> None:
+    def __init__(self, cache: Cache, publisher: Publisher, routers: Routers, flows: Flows) -> None:
+        self._cache = cache
         self._publisher = publisher
         self._routers = routers
         self._flows = flows
@@ -45,7 +50,7 @@ class RouterControl(router_control_pb2_grpc.RouterControlServicer):
         try:
             async with asyncio.TaskGroup() as group:
                 others = [
-                    tasks.spawn(group, self._push(context), name=f"router {router.id}: views"),
+                    tasks.spawn(group, self._push(context, router), name=f"router {router.id}: views"),
                     tasks.spawn(group, self._ended(), name=f"router {router.id}: end"),
                 ]
                 await self._listen(context, router, meter)
@@ -56,13 +61,23 @@ class RouterControl(router_control_pb2_grpc.RouterControlServicer):
             self._flows.close(meter)
             _log.info("a router has disconnected", router=router.id)
 
-    async def _push(self, context: Any) -> None:
-        desired, sent = self._publisher.current(), -1
+    async def _push(self, context: Any, router: Router) -> None:
+        sent, told = -1, None
         while True:
+            desired, tick = self._publisher.current(), self._routers.tick()
+            now = signals(self._cache.view, self._routers.all(), router.id)
+            news = router_control_pb2.Signals(unchanged=True) if now == told else now
             if desired.fleet.epoch > sent:
-                await context.write(desired.routing)
+                message = router_control_pb2.RoutingView(signals=news)
+                message.MergeFrom(desired.routing)
                 sent = desired.fleet.epoch
-            desired = await self._publisher.newer(desired)
+            else:
+                message = router_control_pb2.RoutingView(
+                    epoch=sent, zone=desired.fleet.zone, signals=news, signals_only=True
+                )
+            await context.write(message)
+            told = now
+            await _first(self._publisher.newer(desired), tick.wait())
 
     async def _listen(self, context: Any, router: Router, meter: Meter) -> None:
         while (message := await receive(context)) is not None:
@@ -72,6 +87,7 @@ class RouterControl(router_control_pb2_grpc.RouterControlServicer):
                     router.verdicts = {
                         verdict.node: codec.read_witness(verdict, router.id) for verdict in message.report.verdicts
                     }
+                    self._take_sights(router, message.report)
                     meter.hear(read_answers(message.report.answers), time.monotonic())
                     meter.cut(frozenset(node for node, verdict in router.health().items() if verdict is Verdict.DOWN))
                 case "hello":
@@ -79,10 +95,27 @@ class RouterControl(router_control_pb2_grpc.RouterControlServicer):
                 case _:
                     continue  # of a newer router: nothing that this control plane could answer
 
+    def _take_sights(self, router: Router, report: router_control_pb2.RouterReport) -> None:
+        seen = tuple(report.seen_up), tuple(report.seen_down)
+        if seen != (router.seen_up, router.seen_down):
+            router.seen_up, router.seen_down = seen
+            self._routers.sights_changed()
+
     async def _ended(self) -> None:
         await self._stop.wait()
         if self._why is not None:
             raise self._why
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Wait for the first of *waits*, SIGNALS_EVERY_S at most."""
+    async with asyncio.TaskGroup() as group:
+        others = [tasks.spawn(group, wait, name="router: news") for wait in waits]
+        try:
+            await asyncio.wait(others, timeout=SIGNALS_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in others:
+                task.cancel()
 
 
 def read_answers(counts: Iterable[router_control_pb2.AnswerCount]) -> dict[CountKey, int]:

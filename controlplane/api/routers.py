@@ -1,5 +1,6 @@
 """The routers that are connected, and what they see of the nodes. Nothing of it is stored: a router says it again when it comes back."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from controlplane.model import Verdict, Witness
@@ -7,13 +8,15 @@ from controlplane.model import Verdict, Witness
 
 @dataclass(slots=True)
 class Router:
-    """A connected router; *epoch* is that of the view it answers from."""
+    """A connected router; *epoch* is that of the view it answers from, *seen_up* and *seen_down* what its own probes say, whatever it answers."""
 
     id: str
     dns: str
     http: str
     epoch: int
     verdicts: dict[str, Witness] = field(default_factory=dict)
+    seen_up: tuple[str, ...] = ()
+    seen_down: tuple[str, ...] = ()
 
     def health(self) -> dict[str, Verdict]:
         return {node: witness.verdict for node, witness in self.verdicts.items()}
@@ -24,13 +27,25 @@ class Routers:
 
     def __init__(self) -> None:
         self._live: dict[str, Router] = {}
+        self._tick = asyncio.Event()
 
     def add(self, router: Router) -> None:
         self._live[router.id] = router
+        self.sights_changed()
 
     def remove(self, router: Router) -> None:
         if self._live.get(router.id) is router:
             del self._live[router.id]
+            self.sights_changed()
+
+    def sights_changed(self) -> None:
+        """Wake whoever passes on what the routers see."""
+        tick, self._tick = self._tick, asyncio.Event()
+        tick.set()
+
+    def tick(self) -> asyncio.Event:
+        """Return an event that is set when what the routers see changes next."""
+        return self._tick
 
     def all(self) -> list[Router]:
         return sorted(self._live.values(), key=lambda router: router.id)

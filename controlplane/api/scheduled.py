@@ -87,22 +87,34 @@ class Scheduled:
         while True:
             stored = await box.calls.get()
             call = stored.record
-            path = str(Key(Kind.CALLS, call.id))
-            claimed = replace(call, session=box.session.id, instance=box.session.instance)
+            if await self._claimed(stored, box.session):
+                return node_control_pb2.ScheduledEvent(
+                    id=call.id,
+                    function=call.function,
+                    version=call.version,
+                    cron=call.cron,
+                    scheduled_at=call.scheduled_at,
+                )
+
+    async def _claimed(self, stored: Stored[ScheduledCall], session: Session) -> bool:
+        """Claim a call; False when it is another's by now, or has ended."""
+        claimed = replace(stored.record, session=session.id, instance=session.instance)
+        while True:
             try:
-                await self._store.commit([Unchanged(path, stored.revision)], [Put(path, codec.encode(claimed))])
-            except Conflict:
-                continue  # it is another's by now, or ended
+                return await self._written(stored.revision, claimed)
             except StoreError as error:
-                # It may have been claimed all the same: then it is not sent, and the controller gives it up after its time.
-                _log.warning("a scheduled call could not be claimed", call=call.id, error=str(error))
-                box.offered.discard((call.id, call.attempt))
+                _log.warning("a scheduled call could not be claimed yet", call=stored.record.id, error=str(error))
                 await asyncio.sleep(_RETRY_S)
-                self._look(self._cache.view)
-                continue
-            return node_control_pb2.ScheduledEvent(
-                id=call.id, function=call.function, version=call.version, cron=call.cron, scheduled_at=call.scheduled_at
-            )
+
+    async def _written(self, revision: int, claimed: ScheduledCall) -> bool:
+        path = str(Key(Kind.CALLS, claimed.id))
+        try:
+            await self._store.commit([Unchanged(path, revision)], [Put(path, codec.encode(claimed))])
+        except Conflict:
+            # It may be this session that has claimed it: an answer of etcd was lost.
+            item = await self._store.get(path)
+            return item is not None and codec.decode(ScheduledCall, item.value) == claimed
+        return True
 
     async def settle(self, box: Outbox) -> None:
         """Write results down as they come, until cancelled."""

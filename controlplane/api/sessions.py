@@ -76,6 +76,10 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._live)
 
+    def holds(self, node: str) -> bool:
+        """Tell whether *node*'s session is here."""
+        return node in self._live
+
     def report(self, node: str, stored: NodeReport | None = None) -> NodeReport | None:
         """Return the freshest report of *node*: of its session here, else the *stored* one of a session elsewhere, else the last one heard here."""
         live = self._live.get(node)

@@ -111,10 +111,9 @@ class Versions(versions_pb2_grpc.VersionsServicer):
         if function is None:
             raise no_function(request.function)
         assets = wanted.manifest.assets
-        static = wanted.dialect is Dialect.STATIC
-        kinds = {wanted.digest: BundleKind.ASSETS if static else BundleKind.MODULE}
+        kinds = {wanted.digest: BundleKind.MODULE}
         if assets is not None:
-            kinds[assets.digest] = BundleKind.ASSETS
+            kinds[assets.digest] = BundleKind.ASSETS  # also the version's own, if it has no module
         stored = {digest: await self._stored(digest, kind) for digest, kind in kinds.items()}
         if assets is not None:
             assets = replace(assets, size_bytes=stored[assets.digest][1].size_bytes)
@@ -189,9 +188,10 @@ def _digest(
     if dialect is not Dialect.STATIC or manifest.assets is None:
         check.add("digest", names.digest_reasons(request.digest))
         return request.digest
-    if request.digest not in {"", manifest.assets.digest}:
-        check.add("digest", ["must be that of the assets, or empty: a version of DIALECT_STATIC has no module"])
-    return manifest.assets.digest
+    if request.digest in {"", manifest.assets.digest}:
+        return manifest.assets.digest
+    check.add("digest", names.digest_reasons(request.digest))
+    return request.digest
 
 
 async def _header(messages: AsyncIterator[versions_pb2.UploadBundleRequest]) -> versions_pb2.UploadBundleRequest.Header:

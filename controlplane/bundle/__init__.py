@@ -2,13 +2,16 @@
 
 Rule 1: a program is parsed and bundled here, never run.
 Rule 2: the same project gives the same bytes in any folder on any machine: a bundle holds no local path.
-project.py finds the entrypoint, bundler.py makes the module, modules.py judges one, dialect.py tells its form.
+project.py finds the program, wrangler.py, vercel.py and denojson.py (pure) read the platforms' files into settings.py's words, bundler.py makes the
+module, modules.py judges one, dialect.py tells its form; assets.py makes and judges packs of static files, rules.py their _headers and _redirects.
 """
 
+from controlplane.bundle.assets import validate_pack
 from controlplane.bundle.bundler import Bundle, bundle
 from controlplane.bundle.dialect import UnknownDialect, detect
+from controlplane.bundle.errors import UnusableSource
 from controlplane.bundle.modules import BUNDLE_MAX_BYTES, self_contained
-from controlplane.bundle.project import Project, UnusableSource, locate
+from controlplane.bundle.project import Project, locate
 
 __all__ = [
     "BUNDLE_MAX_BYTES",
@@ -20,4 +23,5 @@ __all__ = [
     "detect",
     "locate",
     "self_contained",
+    "validate_pack",
 ]

@@ -1,4 +1,4 @@
-"""From a project to one self-contained ES module, with Deno's bundler.
+"""From a project to one self-contained ES module, with Deno's bundler, and the pack of its static files.
 
 A JavaScript file that is self-contained already is taken as it is: the bundler fetches its own helper from the network on its first run, and
 such a file needs none of it. Bundles are minified, because only then do they hold no path of this machine; function and class names are kept.
@@ -9,12 +9,17 @@ import hashlib
 import os
 import re
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from controlplane.bundle.dialect import detect
+from controlplane.bundle import assets, vercel
+from controlplane.bundle.assets import AssetPack
+from controlplane.bundle.dialect import detect, handlers
+from controlplane.bundle.errors import UnusableSource
 from controlplane.bundle.modules import self_contained
-from controlplane.bundle.project import Project, UnusableSource
+from controlplane.bundle.project import Project
+from controlplane.bundle.settings import Settings
 from controlplane.model import Dialect
 from nearhop import children, engines
 
@@ -42,14 +47,34 @@ _HINTS = (
 )
 
 
+# CommonJS packages ask where they lie. They lie nowhere, and Vercel's and Wrangler's bundlers say so with a slash.
+_WHERE = re.compile(rb"(?<![\w$.])__(?:dirname|filename)\b")
+_NOWHERE = b'var __dirname="/",__filename="/index.js";'
+
+# The program of a site without one: every version has a module, so that nothing else is special about it.
+STATIC_MODULE = b"export default { fetch: (request, env) => env.ASSETS.fetch(request) };\n"
+STATIC_BINDING = "ASSETS"
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One self-contained ES module, ready to upload. *entrypoint* is for people."""
+    """One self-contained ES module, ready to upload, with what the project's files say of it and, if it has them, its static files.
+
+    *entrypoint* is for people.
+    """
 
     source: bytes
     digest: str
     dialect: Dialect
     entrypoint: str
+    settings: Settings = field(default_factory=Settings)
+    assets: AssetPack | None = None
+    handlers: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the project is not honored, a sentence each."""
+        return (*self.settings.warnings, *(self.assets.warnings if self.assets else ()))
 
 
 async def bundle(project: Project, dialect: Dialect | None = None) -> Bundle:
@@ -57,19 +82,64 @@ async def bundle(project: Project, dialect: Dialect | None = None) -> Bundle:
 
     Raises UnusableSource with the bundler's errors or the reasons why its result is refused, UnknownDialect, EngineMissing.
     """
-    entry = _read(project.file)
-    ready_made = project.file.suffix in _READY_MADE and not await self_contained(entry)
-    source = entry if ready_made else await _bundled(project)
-    if reasons := [] if ready_made else await self_contained(source):
-        raise UnusableSource(
-            "the bundled module cannot run on a node:\n" + "\n".join(f"  {reason}" for reason in reasons)
-        )
+    source, found, entrypoint = await _program(project)
+    dialect = dialect or found(source)
+    if dialect is Dialect.STATIC and source != STATIC_MODULE:
+        raise UnusableSource(f"{entrypoint} is a program, and --dialect static is for a folder of files")
+    pack = await asyncio.to_thread(_pack, project, dialect)
     return Bundle(
         source,
         hashlib.sha256(source).hexdigest(),
-        dialect or detect(entry.decode("utf-8", "replace"), source.decode("utf-8")),
-        project.entrypoint.as_posix(),
+        dialect,
+        entrypoint,
+        project.settings,
+        pack,
+        handlers(source.decode("utf-8", "replace")),
     )
+
+
+async def _program(project: Project) -> tuple[bytes, Callable[[bytes], Dialect], str]:
+    """Return the module, how its dialect is told, and what people call its entrypoint."""
+    if project.entrypoint is None and not project.functions and project.middleware is None:
+        return STATIC_MODULE, lambda _: Dialect.STATIC, project.settings.assets.directory if project.settings.assets else "."  # fmt: skip
+    if project.entrypoint is None:
+        parts = [*([project.middleware] if project.middleware else []), *project.functions]
+        source = await _accepted(await _bundled(project.root, _made_entry(project)))
+        return source, lambda _: Dialect.VERCEL, parts[0] if len(parts) == 1 else f"{parts[0]} and {len(parts) - 1} more"  # fmt: skip
+    entry = _read(project.file)
+    ready_made = project.file.suffix in _READY_MADE and not await self_contained(entry)
+    source = entry if ready_made else await _accepted(await _bundled(project.root, f"./{project.entrypoint}"))
+    text = entry.decode("utf-8", "replace")
+    return source, lambda made: detect(text, made.decode("utf-8", "replace"), expected=project.expected), project.entrypoint.as_posix()  # fmt: skip
+
+
+async def _accepted(source: bytes) -> bytes:
+    if reasons := await self_contained(source):
+        raise UnusableSource(
+            "the bundled module cannot run on a node:\n" + "\n".join(f"  {reason}" for reason in reasons)
+        )
+    return source
+
+
+def _made_entry(project: Project) -> str:
+    modules = zip((_url(project.root / file) for file in project.functions), project.settings.edge_routes, strict=True)
+    return vercel.entry(modules, _url(project.root / project.middleware) if project.middleware else None)
+
+
+def _url(path: Path) -> str:
+    return path.as_uri()
+
+
+def _pack(project: Project, dialect: Dialect) -> AssetPack | None:
+    if project.settings.assets is None:
+        return None
+    pack = assets.pack(project.root, project.settings.assets)
+    if dialect is not Dialect.STATIC and pack.dynamic_redirects and not project.settings.assets.program_first:
+        raise UnusableSource(
+            f"_redirects: {pack.dynamic_redirects[0]} stands for paths that the program is asked for; beside a program write out each path, "
+            "or let the program redirect"
+        )
+    return pack
 
 
 def _read(path: Path) -> bytes:
@@ -83,13 +153,18 @@ def _read_if_there(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-async def _bundled(project: Project) -> bytes:
+async def _bundled(root: Path, entry: str) -> bytes:
+    """Bundle *entry*: the path of a file, or the text of a module that was made here."""
     deno = await asyncio.to_thread(engines.find, "deno")
     with tempfile.TemporaryDirectory(prefix="nearhop-bundle-") as folder:
         output = Path(folder, "bundle.js")
+        if not entry.startswith("./"):
+            made = Path(folder, "entry.mjs")
+            await asyncio.to_thread(made.write_text, entry, "utf-8")
+            entry = str(made)
         process = await children.spawn(
-            [deno.path, "bundle", *_flags(project.root), f"--output={output}", f"./{project.entrypoint}"],
-            cwd=project.root,
+            [deno.path, "bundle", *_flags(root), f"--output={output}", entry],
+            cwd=root,
             env=os.environ
             | {
                 "DENO_NO_UPDATE_CHECK": "1",
@@ -102,10 +177,10 @@ async def _bundled(project: Project) -> bytes:
             stderr=asyncio.subprocess.PIPE,
         )
         said = await _wait(process)
-        made = _read_if_there(output) if process.returncode == 0 else None
-    if made is None:
-        raise UnusableSource(readable(said, project.root))
-    return made
+        bundled = _read_if_there(output) if process.returncode == 0 else None
+    if bundled is None:
+        raise UnusableSource(readable(said, root))
+    return _NOWHERE + bundled if _WHERE.search(bundled) else bundled
 
 
 def _flags(root: Path) -> list[str]:

@@ -24,12 +24,18 @@ BUILT_INS = frozenset(
     }
 )  # fmt: skip
 
+# What the sandbox itself is to its programs on Cloudflare.
+_PLATFORM = frozenset({"cloudflare:workers"})
+
 _COMPILE = Path(__file__).with_name("compile.mjs")
 _NOTHING = ("--no-config", "--no-lock", "--no-remote", "--no-npm")
 _PARSE_TIMEOUT_S = 30.0
 # A null entry blocks what it prefixes. Relative and absolute paths have become file: URLs when the map is asked.
 _BLOCK_FILES = '{"imports": {"file:///": null}}'
 _SHOWN_REASONS = 20
+_PACKAGE = re.compile(
+    r"(?:@[a-z0-9~-][\w.~-]*/)?[a-z0-9~-][\w.~-]*(?:/[\w./~-]*)?"
+)  # "ws", "@scope/name/path"; no scheme, no path
 _PLACE = re.compile(r"\n\s+at file:\S+?:(\d+):(\d+)")
 
 
@@ -117,11 +123,20 @@ def refusals(graph: Mapping[str, Any]) -> Iterator[str]:
     if "error" in module:
         yield _syntax_error(module["error"])
         return
-    imports = [dependency for dependency in module.get("dependencies", []) if "code" in dependency]
+    imports = [
+        dependency
+        for dependency in module.get("dependencies", [])
+        if "code" in dependency and not _optional(dependency)
+    ]
     reasons = [reason for dependency in imports if (reason := _import_refusal(dependency))]
     yield from reasons[:_SHOWN_REASONS]
     if len(reasons) > _SHOWN_REASONS:
         yield f"and {len(reasons) - _SHOWN_REASONS} more imports are not allowed"
+
+
+def _optional(dependency: Mapping[str, Any]) -> bool:
+    # A package asks for an optional one in this way, and gets the error that it would get where that one is not installed.
+    return bool(dependency.get("isDynamic")) and _PACKAGE.fullmatch(dependency["specifier"]) is not None
 
 
 def _syntax_error(text: str) -> str:
@@ -144,6 +159,8 @@ def _import_refusal(dependency: Mapping[str, Any]) -> str | None:
 
 def allowed(specifier: str) -> bool:
     """Tell whether a bundle may import *specifier*."""
+    if specifier in _PLATFORM:
+        return True
     scheme, _, name = specifier.partition(":")
     built_in, *subpath = name.split("/")
     return scheme == "node" and built_in in BUILT_INS and all(part.isalpha() for part in subpath)

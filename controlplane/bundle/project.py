@@ -1,67 +1,89 @@
-"""Which file of a project is its entrypoint, and what the function would be called.
+"""What a project is: its entrypoint or its functions, its settings, its static files, and what the function would be called.
 
-A file stands for itself. A folder says it in its configuration (Wrangler, then Deno, then package.json), else by a customary file name.
+A file stands for itself. A folder says it in its configuration (Wrangler, then Vercel, then Deno, then package.json), else by a customary file
+name; a folder of files without a program is a static site.
 """
 
-import json
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from controlplane.bundle import denojson, jsonc, vercel, wrangler
+from controlplane.bundle.dialect import UnknownDialect, detect
+from controlplane.bundle.errors import UnusableSource
+from controlplane.bundle.settings import AssetSettings, Settings
+from controlplane.model import Dialect
 from nearhop import names
-from nearhop.errors import NearhopError
 
-SUFFIXES = (".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs")
+SUFFIXES = vercel.SUFFIXES
 _STEMS = ("index", "main", "worker", "src/index", "src/main", "src/worker")
 _CUSTOMARY = tuple(f"{stem}{suffix}" for stem in _STEMS for suffix in SUFFIXES)
-# A string, which is kept; a comment, or a comma before a closing bracket (comments between them are gone by then), which are not JSON.
-_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
+_WRANGLER = ("wrangler.toml", "wrangler.jsonc", "wrangler.json")  # the first that is there
 _NOT_LABEL = re.compile(r"[^a-z0-9]+")
-
-
-class UnusableSource(NearhopError):
-    """What was given cannot become a bundle; the message says why and what to do."""
+_FUNCTIONS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A program on disk: *entrypoint* is relative to *root* unless it lies elsewhere; *name* is the function's by default, None when none fits."""
+    """A program on disk: *entrypoint* is relative to *root* unless it lies elsewhere; *name* is the function's by default, None when none fits.
+
+    A static site has no entrypoint, and a Vercel project of several modules has *functions* (files in the routes' order) and *middleware* instead.
+    """
 
     root: Path
-    entrypoint: Path
+    entrypoint: Path | None
     name: str | None
+    settings: Settings = field(default_factory=Settings)
+    expected: Dialect | None = None
+    functions: tuple[str, ...] = ()
+    middleware: str | None = None
 
     @property
     def file(self) -> Path:
-        """The entrypoint's whole path."""
+        """The entrypoint's whole path. Raises ValueError for a project without one."""
+        if self.entrypoint is None:
+            raise ValueError("the project has no entrypoint")
         return self.root / self.entrypoint
 
 
-def locate(path: Path, entrypoint: str | None = None) -> Project:
-    """Return the project at *path*, a file or a folder; *entrypoint*, relative to the folder, overrides what the folder says.
+def locate(
+    path: Path, entrypoint: str | None = None, *, environment: str | None = None, dialect: Dialect | None = None
+) -> Project:
+    """Return the project at *path*, a file or a folder.
 
-    Raises UnusableSource when there is no entrypoint, or more than one that could be it.
+    *entrypoint*, relative to the folder, overrides what the folder says; *environment* is one of the Wrangler configuration's; a *dialect* that is
+    asked for settles what could be two. Raises UnusableSource when there is no program, or more than one that could be it.
     """
     if path.is_file():
-        if entrypoint is not None:
-            raise UnusableSource(f"{path} is a file, so --entrypoint has no meaning: leave it out, or give the folder")
-        if path.suffix not in SUFFIXES:
-            raise UnusableSource(f"{path} is neither JavaScript nor TypeScript: give a {', '.join(SUFFIXES)} file")
-        return Project(path.absolute().parent, Path(path.name), as_label(path.stem))
+        return _single(path, entrypoint, environment)
     if not path.is_dir():
         raise UnusableSource(f"{path} does not exist: give a JavaScript or TypeScript file, or a project folder")
     root = path.absolute()
-    wrangler = _wrangler(root)
-    name = wrangler.get("name")
-    return Project(
-        root,
-        _chosen(root, entrypoint) if entrypoint is not None else _found(root, wrangler),
-        as_label(name if isinstance(name, str) else root.resolve().name),
-    )
+    project = _wrangler_project(root, entrypoint, environment)
+    if project is not None:
+        return project
+    if environment is not None:
+        raise UnusableSource(f"{root} has no Wrangler configuration, so there is no environment {environment}")
+    return _vercel_project(root, entrypoint, dialect) or _plain_project(root, entrypoint, dialect)
+
+
+def _single(path: Path, entrypoint: str | None, environment: str | None) -> Project:
+    if entrypoint is not None:
+        raise UnusableSource(f"{path} is a file, so --entrypoint has no meaning: leave it out, or give the folder")
+    if environment is not None:
+        raise UnusableSource(f"{path} is a file, so --env has no meaning: give the folder with wrangler.toml")
+    if path.suffix not in SUFFIXES:
+        raise UnusableSource(f"{path} is neither JavaScript nor TypeScript: give a {', '.join(SUFFIXES)} file")
+    project = Project(path.absolute().parent, Path(path.name), as_label(path.stem))
+    if path.name in vercel.MIDDLEWARE:
+        return _with_middleware(project, path.name)
+    return project
+
+
+def _with_middleware(project: Project, file: str) -> Project:
+    matchers = vercel.matchers(file, _text(project.root / file))
+    return replace(project, settings=replace(project.settings, matchers=matchers), expected=Dialect.VERCEL)
 
 
 def as_label(text: str) -> str | None:
@@ -70,27 +92,124 @@ def as_label(text: str) -> str | None:
     return None if names.function_name_reasons(label) else label
 
 
+def _name(root: Path, settings: Settings) -> str | None:
+    return as_label(settings.name if settings.name is not None else root.resolve().name)
+
+
+def _wrangler_project(root: Path, entrypoint: str | None, environment: str | None) -> Project | None:
+    file = next((file for file in _WRANGLER if (root / file).is_file()), None)
+    if file is None:
+        return None
+    settings = wrangler.read(file, jsonc.parse(file, _text(root / file)), environment)
+    if entrypoint is not None:
+        return Project(root, _chosen(root, entrypoint), _name(root, settings), settings)
+    if settings.main is None and settings.assets is None:
+        entry = _customary(root)
+        return Project(root, entry, _name(root, settings), settings)
+    if settings.main is None:
+        return Project(root, None, _name(root, settings), settings, Dialect.STATIC)
+    return Project(root, _declared(root, file, settings.main), _name(root, settings), settings)
+
+
+def _vercel_project(root: Path, entrypoint: str | None, dialect: Dialect | None) -> Project | None:
+    functions = tuple(_functions(root))
+    middleware = next((file for file in vercel.MIDDLEWARE if (root / file).is_file()), None)
+    config = root / "vercel.json"
+    if not config.is_file() and not functions and middleware is None:
+        return None
+    settings = vercel.read("vercel.json", jsonc.parse("vercel.json", _text(config))) if config.is_file() else Settings()
+    assets = settings.assets or AssetSettings("public")
+    beside = (root / assets.directory).is_dir()
+    settings = replace(settings, assets=replace(assets, program_first=middleware is not None) if beside else None)
+    if entrypoint is not None:
+        return Project(root, _chosen(root, entrypoint), _name(root, settings), settings)
+    for file in functions:
+        vercel.check_edge(file, _text(root / file))
+    project = Project(root, None, _name(root, settings), replace(settings, edge_routes=vercel.routes(functions)))
+    if middleware is not None:
+        project = _with_middleware(project, middleware)
+    if functions or middleware:
+        return replace(project, functions=functions, middleware=middleware, expected=Dialect.VERCEL)
+    if beside:
+        return replace(project, expected=Dialect.STATIC)
+    return _from_folder(root, settings, dialect)
+
+
+def _functions(root: Path) -> list[str]:
+    files = sorted(path.relative_to(root).as_posix() for path in (root / "api").rglob("*") if path.is_file())
+    found = [file for file in files if vercel.is_function(file)]
+    if len(found) > _FUNCTIONS_MAX:
+        raise UnusableSource(f"api holds {len(found)} functions; at most {_FUNCTIONS_MAX} make one program")
+    return found
+
+
+def _plain_project(root: Path, entrypoint: str | None, dialect: Dialect | None) -> Project:
+    file = next((file for file in ("deno.json", "deno.jsonc") if (root / file).is_file()), None)
+    table = jsonc.parse(file, _text(root / file)) if file else {}
+    settings = denojson.read(file, table) if file else Settings()
+    # Who says how Deno Deploy runs it means Deno's form of a default export; exports alone say nothing of that.
+    expected = Dialect.DENO if "deploy" in table else None
+    if entrypoint is not None:
+        return Project(root, _chosen(root, entrypoint), _name(root, settings), settings, expected)
+    if settings.assets is not None:
+        return Project(root, None, _name(root, settings), settings, Dialect.STATIC)
+    if settings.main is not None and file is not None:
+        return Project(root, _declared(root, file, settings.main), _name(root, settings), settings, expected)
+    return _from_folder(root, settings, dialect)
+
+
+def _from_folder(root: Path, settings: Settings, dialect: Dialect | None) -> Project:
+    """A folder without a word about itself: a program, or a static site, of which a script may be called index.js too."""
+    site = Project(root, None, _name(root, settings), replace(settings, assets=AssetSettings(".")), Dialect.STATIC)
+    if dialect is Dialect.STATIC:
+        return site
+    candidates = _candidates(root)
+    pages = (root / "index.html").is_file() or (not candidates and any(root.glob("*.html")))
+    if dialect is None and pages and not any(_handles(root / file) for file in candidates):
+        return site
+    return Project(root, _customary(root), _name(root, settings), settings)
+
+
+def _handles(file: Path) -> bool:
+    text = _text(file)
+    try:
+        detect(text, text)
+    except UnknownDialect:
+        return False
+    return True
+
+
 def _chosen(root: Path, entrypoint: str) -> Path:
     if not (root / entrypoint).is_file():
         raise UnusableSource(f"--entrypoint {entrypoint} is not a file in {root}")
     return Path(entrypoint)
 
 
-def _found(root: Path, wrangler: Mapping[str, Any]) -> Path:
-    for file, entry in _declared(root, wrangler):
-        if not (root / entry).is_file():
-            raise UnusableSource(
-                f"{file} names {entry}, which is not there: build it first, or choose one with --entrypoint"
-            )
-        return Path(entry)
-    candidates = [*_package_entries(root), *(file for file in _CUSTOMARY if (root / file).is_file())]
-    match list(dict.fromkeys(candidates)):
+def _declared(root: Path, file: str, entry: str) -> Path:
+    try:
+        there = (root / entry).is_file()
+    except ValueError:  # a NUL
+        there = False
+    if not there:
+        raise UnusableSource(
+            f"{file} names {entry}, which is not there: build it first, or choose one with --entrypoint"
+        )
+    return Path(entry)
+
+
+def _candidates(root: Path) -> list[str]:
+    found = [*_package_entries(root), *(file for file in _CUSTOMARY if (root / file).is_file())]
+    return list(dict.fromkeys(found))
+
+
+def _customary(root: Path) -> Path:
+    match _candidates(root):
         case [only]:
             return Path(only)
         case []:
             raise UnusableSource(
-                f"{root} has no entrypoint: none is named in wrangler.toml, deno.json or package.json, and there is no "
-                "index, main, worker or src/index file. Choose one with --entrypoint FILE"
+                f"{root} has no entrypoint: none is named in wrangler.toml, deno.json or package.json, there is no index, main, worker or "
+                "src/index file, and no page of a site. Choose one with --entrypoint FILE, or deploy the files alone with --dialect static"
             )
         case several:
             raise UnusableSource(
@@ -98,60 +217,22 @@ def _found(root: Path, wrangler: Mapping[str, Any]) -> Path:
             )
 
 
-def _declared(root: Path, wrangler: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (file, entrypoint) for what a platform's configuration says, the most specific first."""
-    if isinstance(main := wrangler.get("main"), str):
-        yield "the Wrangler configuration", main
-    deno = _first(root, "deno.json", "deno.jsonc")
-    deploy = deno.get("deploy")
-    if isinstance(deploy, dict):
-        runtime = deploy.get("runtime")
-        for table in (deploy, runtime if isinstance(runtime, dict) else {}):
-            if isinstance(table.get("entrypoint"), str):
-                yield "the Deno configuration", table["entrypoint"]
-    exports = deno.get("exports")
-    if isinstance(exports, dict):
-        exports = exports.get(".")
-    if isinstance(exports, str):
-        yield "the Deno configuration", exports
-
-
-def _package_entries(root: Path) -> list[str]:
+def _package_entries(root: Path) -> Iterator[str]:
     # The module form first; "main" is often a default that was never written, so a missing file is passed over.
-    package = _first(root, "package.json")
+    if not (root / "package.json").is_file():
+        return
+    package = jsonc.parse("package.json", _text(root / "package.json"))
     for key in ("module", "main"):
         entry = package.get(key)
-        if isinstance(entry, str) and entry.endswith(SUFFIXES) and (root / entry).is_file():
-            return [Path(entry).as_posix()]
-    return []
+        if isinstance(entry, str) and entry.endswith(SUFFIXES) and "\0" not in entry and (root / entry).is_file():
+            yield Path(entry).as_posix()
+            return
 
 
-def _wrangler(root: Path) -> dict[str, Any]:
-    toml = root / "wrangler.toml"
-    if not toml.is_file():
-        return _first(root, "wrangler.jsonc", "wrangler.json")
+def _text(path: Path) -> str:
     try:
-        return tomllib.loads(toml.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UnusableSource(f"{toml} is not TOML: {error}") from error
-
-
-def _first(root: Path, *files: str) -> dict[str, Any]:
-    for file in files:
-        path = root / file
-        if path.is_file():
-            return _read_jsonc(path)
-    return {}
-
-
-def _read_jsonc(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        for pattern in (_COMMENT, _LAST_COMMA):
-            text = pattern.sub(lambda match: match[1] or " ", text)
-        value = json.loads(text)
-    except ValueError as error:
-        raise UnusableSource(f"{path} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise UnusableSource(f"{path} is not a JSON object")
-    return value
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UnusableSource(f"{path.name} is not UTF-8: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise UnusableSource(f"{path} cannot be read: {error.strerror}") from error

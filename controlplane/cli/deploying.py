@@ -1,4 +1,4 @@
-"""A deployment as the command line makes it: upload what is not stored, number it, deploy it, watch the nodes.
+"""A deployment as the command line makes it: upload what is not stored, set what the project's files say, number it, deploy it, watch the nodes.
 
 `nearhop deploy` and the sample function of `nearhop up` take this one path.
 """
@@ -17,16 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from controlplane.bundle import Bundle
-from controlplane.cli import show
+from controlplane.cli import manifesting, show
 from controlplane.cli.failure import Failure
 from controlplane.cli.rpc import STREAM_TIMEOUT_S, TIMEOUT_S, Connection, request_id
 from controlplane.cli.status import function_url
-from controlplane.model import Dialect
 from nearhop.v1 import common_pb2, deployments_pb2, functions_pb2, nodes_pb2, versions_pb2
 
 CHUNK_BYTES = 512 * 1024
 
-_DIALECTS = {Dialect.WORKERS: common_pb2.DIALECT_WORKERS, Dialect.DENO: common_pb2.DIALECT_DENO}
 _STATES = {
     deployments_pb2.NodeProgress.STATE_PENDING: ("pending", "yellow"),
     deployments_pb2.NodeProgress.STATE_ACTIVE: ("active", "green"),
@@ -51,20 +49,26 @@ async def deploy(
 
     Returns when the deployment has ended, well or not.
     """
-    await _ensure_function(connection, function)
-    await _ensure_bundle(connection, made)
+    existing = await _ensure_function(connection, function)
+    await _ensure_bundle(connection, made.digest, made.source, common_pb2.BUNDLE_KIND_MODULE)
+    if made.assets is not None:
+        await _ensure_bundle(connection, made.assets.digest, made.assets.data, common_pb2.BUNDLE_KIND_ASSETS)
     version = await connection.versions.CreateVersion(
         versions_pb2.CreateVersionRequest(
             request_id=request_id(),
             function=function,
             digest=made.digest,
-            dialect=_DIALECTS[made.dialect],
+            dialect=manifesting.DIALECTS[made.dialect],
             entrypoint=made.entrypoint,
             author=_author(),
             message=message,
+            manifest=manifesting.manifest(made),
         ),
         timeout=TIMEOUT_S,
     )
+    if (update := manifesting.update(made, existing)) is not None:
+        update.request_id = request_id()
+        await connection.functions.UpdateFunction(update, timeout=TIMEOUT_S)
     request = deployments_pb2.DeployRequest(request_id=request_id(), function=function, version=version.number)
     ended = await follow(
         lambda: connection.deployments.Deploy(request, timeout=STREAM_TIMEOUT_S), watch, again=connection.several
@@ -98,29 +102,31 @@ async def follow(start: Start, watch: Watch, *, again: bool = False) -> deployme
     return last
 
 
-async def _ensure_function(connection: Connection, name: str) -> None:
+async def _ensure_function(connection: Connection, name: str) -> functions_pb2.Function:
     try:
-        await connection.functions.GetFunction(functions_pb2.GetFunctionRequest(name=name), timeout=TIMEOUT_S)
+        return await connection.functions.GetFunction(functions_pb2.GetFunctionRequest(name=name), timeout=TIMEOUT_S)
     except grpc.aio.AioRpcError as error:
         if error.code() is not grpc.StatusCode.NOT_FOUND:
             raise
-        await connection.functions.CreateFunction(
+        return await connection.functions.CreateFunction(
             functions_pb2.CreateFunctionRequest(request_id=request_id(), name=name), timeout=TIMEOUT_S
         )
 
 
-async def _ensure_bundle(connection: Connection, made: Bundle) -> None:
-    known = await connection.versions.StatBundle(versions_pb2.StatBundleRequest(digest=made.digest), timeout=TIMEOUT_S)
+async def _ensure_bundle(connection: Connection, digest: str, data: bytes, kind: common_pb2.BundleKind) -> None:
+    known = await connection.versions.StatBundle(versions_pb2.StatBundleRequest(digest=digest), timeout=TIMEOUT_S)
     if not known.stored:
-        await connection.versions.UploadBundle(_parts(made), timeout=STREAM_TIMEOUT_S)
+        await connection.versions.UploadBundle(_parts(digest, data, kind), timeout=STREAM_TIMEOUT_S)
 
 
-async def _parts(made: Bundle) -> AsyncIterator[versions_pb2.UploadBundleRequest]:
+async def _parts(
+    digest: str, data: bytes, kind: common_pb2.BundleKind
+) -> AsyncIterator[versions_pb2.UploadBundleRequest]:
     yield versions_pb2.UploadBundleRequest(
-        header=versions_pb2.UploadBundleRequest.Header(digest=made.digest, size_bytes=len(made.source))
+        header=versions_pb2.UploadBundleRequest.Header(digest=digest, size_bytes=len(data), kind=kind)
     )
-    for start in range(0, len(made.source), CHUNK_BYTES):
-        yield versions_pb2.UploadBundleRequest(chunk=made.source[start : start + CHUNK_BYTES])
+    for start in range(0, len(data), CHUNK_BYTES):
+        yield versions_pb2.UploadBundleRequest(chunk=data[start : start + CHUNK_BYTES])
 
 
 def _author() -> str:

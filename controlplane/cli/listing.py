@@ -1,16 +1,23 @@
 """The short commands on functions, versions and nodes: one call each, shown as a table, sentences or JSON."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from controlplane.cli import show
+from controlplane.cli import show, updating
 from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
 from controlplane.cli.status import function_url, print_nodes, summarize
 from nearhop.v1 import common_pb2, functions_pb2, nodes_pb2, versions_pb2
 
-_DIALECTS = {common_pb2.DIALECT_WORKERS: "workers", common_pb2.DIALECT_DENO: "deno"}
+_DIALECTS = {
+    common_pb2.DIALECT_WORKERS: "workers",
+    common_pb2.DIALECT_DENO: "deno",
+    common_pb2.DIALECT_VERCEL: "vercel",
+    common_pb2.DIALECT_STATIC: "static",
+}
 
 
 async def functions(connection: Connection, *, json: bool) -> None:
@@ -37,13 +44,8 @@ async def function(connection: Connection, name: str, *, json: bool) -> None:
     value: dict[str, Any] = {
         "name": found.name,
         "version": found.active_version or None,
-        "hostnames": list(found.hostnames),
         "url": function_url(found.hostnames[0], nodes.nodes) if found.hostnames else None,
-        "limits": {
-            "cpu_ms": found.limits.cpu_ms,
-            "memory_mib": found.limits.memory_mib,
-            "wall_ms": found.limits.wall_ms,
-        },
+        **updating.settings(found),
         "created_at": _time(found.created_at),
         "versions": [_version(version) for version in versions.versions],
         "nodes": {
@@ -52,15 +54,38 @@ async def function(connection: Connection, name: str, *, json: bool) -> None:
             for placement in node.report.placements
             if placement.function == name and placement.active_version
         },
+        "overruns": _overruns(nodes.nodes, name),
+        "breakers_open": [
+            node.id
+            for node in nodes.nodes
+            for placement in node.report.placements
+            if placement.function == name and placement.breaker_open
+        ],
     }
     if json:
         show.emit(value)
         return
     show.say(show.line(f"{value['name']}  version {value['version'] or 'none'}  {value['url'] or ''}"))
-    show.say("limits: {cpu_ms} ms CPU, {memory_mib} MiB, {wall_ms} ms to answer".format(**value["limits"]))
+    for text in updating.sentences(found):
+        show.say(show.line(text))
     served = ", ".join(f"{node} {number}" for node, number in value["nodes"].items())
     show.say(show.line(f"served by: {served or 'no node'}"))
+    if value["overruns"]:
+        counts = ", ".join(f"{count} {reason}" for reason, count in value["overruns"].items())
+        show.say(show.line(f"overruns: {counts}"))
+    if value["breakers_open"]:
+        show.say(show.line(f"refused at once, after several overruns, on: {', '.join(value['breakers_open'])}"))
     _print_versions(value["versions"], value["version"])
+
+
+def _overruns(nodes: Iterable[nodes_pb2.Node], function: str) -> dict[str, int]:
+    """Sum the overruns of all nodes up, by reason code."""
+    counts: Counter[str] = Counter()
+    for node in nodes:
+        for placement in node.report.placements:
+            if placement.function == function:
+                counts.update(dict(placement.overruns))
+    return dict(sorted(counts.items()))
 
 
 async def delete(connection: Connection, name: str) -> None:

@@ -10,11 +10,14 @@ from controlplane.cli.commands import (
     deploy,
     down,
     functions,
+    geoip,
     identities,
+    logs,
     nodes,
     roles,
     rollback,
     route,
+    secret,
     status,
     token,
     up,
@@ -44,10 +47,13 @@ app.command()(down.down)
 app.command()(status.status)
 app.command()(deploy.deploy)
 app.command()(rollback.rollback)
+app.command()(logs.logs)
 app.add_typer(functions.app, name="functions")
+app.add_typer(secret.app, name="secret")
 app.add_typer(versions.app, name="versions")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(route.app, name="route")
+app.add_typer(geoip.app, name="geoip")
 app.add_typer(token.app, name="token")
 app.add_typer(identities.app, name="identity")
 for role in (roles.controlplane, roles.router, roles.dashboard):

@@ -84,6 +84,8 @@ def placement(message: node_control_pb2.PlacementStatus) -> Json:
         "state": placement_state(message),
         "active_version": message.active_version,
         "error": message.error,
+        "overruns": dict(sorted(message.overruns.items())),
+        "breaker_open": message.breaker_open,
     }
 
 

@@ -1,6 +1,6 @@
 """Certificates for etcd, of an authority of their own: whoever has a certificate of the fleet gets nothing from etcd.
 
-Made once, before etcd starts. That authority's key is thrown away: a new set replaces the whole old one.
+Made before etcd starts. That authority's key is thrown away: a new set replaces the whole old one, while etcd and the control planes are stopped.
 """
 
 from collections.abc import Sequence

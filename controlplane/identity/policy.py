@@ -109,6 +109,7 @@ RULES: Mapping[str, Rule] = {
     "/nearhop.v1.RouterControl/Sync": Speaks(Role.ROUTER, (("hello.router", "id"), ("report.verdicts.router", "id"))),
     "/nearhop.v1.Routing/Explain": Reader(),
     "/nearhop.v1.Routing/ListRouters": Reader(),
+    "/nearhop.v1.Routing/Simulate": Reader(),
     "/nearhop.v1.Routing/WatchFlows": Reader(),
     "/nearhop.v1.Tokens/CreateApiToken": Admin(),
     "/nearhop.v1.Tokens/CreateJoinToken": Admin(),

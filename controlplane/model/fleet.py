@@ -1,8 +1,9 @@
 """The fleet as a router needs it: an immutable value that is swapped whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controlplane.model.node import Ingress, Location
+from controlplane.model.policy import RoutingPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,12 @@ class RoutedNode:
 
 @dataclass(frozen=True, slots=True)
 class RoutedFunction:
-    """A function's hostnames and the ids of the nodes it is placed on."""
+    """A function's hostnames, the ids of the nodes it is placed on, and how its clients are spread over them."""
 
     name: str
     hostnames: tuple[str, ...]
     nodes: tuple[str, ...]
+    policy: RoutingPolicy = field(default_factory=RoutingPolicy)
 
 
 @dataclass(frozen=True, slots=True)

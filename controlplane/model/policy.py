@@ -42,3 +42,9 @@ class RoutingPolicy:
     denied_regions: tuple[str, ...] = ()
     answers: int = 1
     default_location: Location | None = None
+
+    def allows(self, region: str) -> bool:
+        """Tell whether the function may run in *region* and be answered from there."""
+        if self.allowed_regions and region not in self.allowed_regions:
+            return False
+        return region not in self.denied_regions

@@ -7,12 +7,4 @@ from controlplane.model import Function, Node
 
 def place(function: Function, nodes: Iterable[Node]) -> tuple[str, ...]:
     """Return the ids of the nodes that *function* belongs on, ordered."""
-    policy = function.routing
-    return tuple(
-        sorted(
-            node.id
-            for node in nodes
-            if node.region not in policy.denied_regions
-            and (not policy.allowed_regions or node.region in policy.allowed_regions)
-        )
-    )
+    return tuple(sorted(node.id for node in nodes if function.routing.allows(node.region)))

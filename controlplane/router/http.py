@@ -1,21 +1,18 @@
 """The router's HTTP side: health, metrics and /v1/explain, for people and monitors. It answers from the same values as DNS."""
 
-import contextlib
-import socket
-from collections.abc import Generator
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from controlplane.router.metrics import Metric, render
+from controlplane.monitoring import Metric, respond
 from controlplane.steering import ClientLocation, Decision
 
-ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME")
+ENDPOINTS = ("/healthz", "/metrics", "/v1/explain?ip=ADDRESS&function=NAME", "/v1/route?function=NAME")
 
 
 class Source(Protocol):
@@ -31,15 +28,15 @@ class Source(Protocol):
         """Return all metrics."""
 
 
-def application(source: Source) -> Starlette:
-    """Build the ASGI application."""
+def application(source: Source, more: Sequence[Route] = ()) -> Starlette:
+    """Build the ASGI application, with *more* routes beside its own."""
 
     async def healthz(_: Request) -> Response:
         status = source.status()
         return JSONResponse(status, status_code=200 if status["ready"] else 503)
 
     async def metrics(_: Request) -> Response:
-        return PlainTextResponse(render(source.metrics()), media_type="text/plain; version=0.0.4")
+        return respond(source.metrics())
 
     async def explain(request: Request) -> Response:
         function = request.query_params.get("function") or None
@@ -56,7 +53,7 @@ def application(source: Source) -> Starlette:
     async def missing(_: Request, __: Exception) -> Response:
         return JSONResponse({"error": "not found", "endpoints": ENDPOINTS}, status_code=404)
 
-    routes = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/v1/explain", explain)]
+    routes = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/v1/explain", explain), *more]
     return Starlette(routes=routes, exception_handlers={404: missing})
 
 
@@ -64,36 +61,18 @@ def explanation(function: str | None, client: ClientLocation, decision: Decision
     """Put a decision into the words of the contract's ExplainResponse."""
     return {
         "function": function,
-        "client": asdict(client),
+        "client": {
+            "ip": client.ip,
+            "network": client.network,
+            "source": client.source,
+            "location": asdict(client.location) if client.location else None,
+            "country": client.country,
+            "city": client.city,
+            "asn": client.asn,
+        },
         "candidates": [asdict(candidate) for candidate in decision.candidates],
         "answers": [address for node in decision.chosen for address in (*node.ingress.ipv4, *node.ingress.ipv6)],
         "ttl_s": decision.ttl_s,
         "scope_prefix_length": decision.scope,
         "reason": decision.reason,
     }
-
-
-class HttpServer(uvicorn.Server):
-    """Uvicorn on a socket that is bound already, leaving signals to the process that embeds it."""
-
-    def __init__(self, app: Starlette, sock: socket.socket) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1,
-                limit_concurrency=256, server_header=False,
-            )
-        )  # fmt: skip
-        self._sock = sock
-
-    async def run_until_told(self) -> None:
-        """Serve until stop() is called."""
-        await self.serve(sockets=[self._sock])
-
-    def stop(self) -> None:
-        """Have run_until_told() return."""
-        self.should_exit = True
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Capture none."""
-        yield

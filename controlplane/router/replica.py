@@ -3,6 +3,9 @@
 Every control plane is followed, not one of them: each must tell what the routers see, and one that is cut off from the store, and does not know
 what has changed, must not keep a router back. The newest view counts, whoever sends it. A view is taken over first and spooled after: a full disk
 must not keep an answer back. Losing every control plane changes nothing in what is answered.
+
+A view that is refused for what it is (older, or most of the fleet gone) waits for an operator's word: the file accept-view in the router's
+state folder has it taken over whatever it is, once.
 """
 
 import asyncio
@@ -13,11 +16,11 @@ from dataclasses import dataclass
 from grpc import aio
 
 from controlplane.model import FleetView, Verdict, Witness
-from controlplane.router import views
+from controlplane.router import signals, views
 from controlplane.router.answers import AnswerCounts, AnswerKey, Told
 from controlplane.router.spool import Spool
 from nearhop import log, tasks, tls
-from nearhop.errors import InvalidInput
+from nearhop.errors import InvalidInput, Violation
 from nearhop.membership import Membership
 from nearhop.v1 import nodes_pb2
 from nearhop.v1 import router_control_pb2 as pb
@@ -29,6 +32,8 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0  # a router that starts with an old view is fresh within 5 s of the control plane's return
 VIEW_MAX_BYTES = 64 << 20
 CONNECT_TIMEOUT_S = 3.0
+SIGNALS_OLD_S = 3.0  # three times the control plane's own interval
+ACCEPT_FILE = "accept-view"
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", VIEW_MAX_BYTES),
     (
@@ -60,7 +65,8 @@ class Identity:
 class Replica:
     """Keeps the newest view; without *membership* the streams are not encrypted.
 
-    *take_over* is called with each one that replaces another; *witnesses* gives the verdicts to report, *answers* the answer counts.
+    *take_over* is called with each one that replaces another, *hear* with each change of the signals, empty ones when there are none any more;
+    *witnesses* gives the verdicts to report, *sights* the nodes that the own probes see up and down, *answers* the answer counts.
     """
 
     def __init__(
@@ -74,8 +80,15 @@ class Replica:
         witnesses: Callable[[], Iterable[Witness]],
         answers: AnswerCounts,
         rng: random.Random,
+        hear: Callable[[signals.Signals], None] = lambda _: None,
+        sights: Callable[[], tuple[list[str], list[str]]] = lambda: ([], []),
     ) -> None:
         self._spool = spool
+        self._hear = hear
+        self._sights = sights
+        self._accept_file = spool.path.with_name(ACCEPT_FILE)
+        self._waiting: pb.RoutingView | None = None
+        self._told = pb.Signals()
         self._identity = identity
         self._membership = membership
         self._take_over = take_over
@@ -85,6 +98,7 @@ class Replica:
         self._streams = [_Stream(self, endpoint, Told(answers)) for endpoint in dict.fromkeys(endpoints)]
         self.view: FleetView | None = None
         self.refused_views = 0
+        self.quarantined: tuple[Violation, ...] = ()
         self.spool_errors = 0
         self.errors = 0
 
@@ -124,23 +138,61 @@ class Replica:
     async def offered(self, message: pb.RoutingView) -> None:
         """Take *message* over if it is good and newer than the present view."""
         try:
-            view = views.decode(message)
+            decoded = views.decode(message, self.view)
         except InvalidInput as error:
             self._refuse(message.epoch, str(error))
             return
+        view = decoded.view
+        if view.zone == self._identity.zone and self.view is not None and view.epoch < self.view.epoch:
+            self._waiting = message
         if self._is_known(view):
             return
         if reason := views.refusal(self.view, view, self._identity.zone):
+            self._waiting = message if view.zone == self._identity.zone else None
             self._refuse(view.epoch, reason)
             return
+        await self._take(decoded, message)
+
+    async def accept_if_told(self) -> None:
+        """Take over the view that was refused last if an operator has made the file that says so."""
+        message = self._waiting
+        if message is None or not self._accept_file.exists():
+            return
+        self._accept_file.unlink()
+        decoded = views.decode(message, self.view)
+        _log.warning("an operator has this view taken over", epoch=decoded.view.epoch, nodes=len(decoded.view.nodes))
+        await self._take(decoded, message)
+
+    async def _take(self, decoded: views.Decoded, message: pb.RoutingView) -> None:
+        view = decoded.view
+        self._waiting = None
+        self.quarantined = decoded.quarantined
+        for violation in decoded.quarantined:
+            _log.error("an entry of the routing view is not used", epoch=view.epoch, reason=str(violation))
         self._adopt(view)
+        spooled = pb.RoutingView()
+        spooled.CopyFrom(message)
+        spooled.ClearField("signals")
         try:
             async with self._spooling:
                 if self.view is view:  # else a newer one came meanwhile, from another control plane
-                    await asyncio.to_thread(self._spool.write, message)
+                    await asyncio.to_thread(self._spool.write, spooled)
         except OSError as error:
             self.spool_errors += 1
             _log.error("the routing view could not be spooled", path=str(self._spool.path), reason=str(error))
+
+    @property
+    def waiting(self) -> str:
+        """What waits for an operator's word, empty when nothing does."""
+        return "" if self._waiting is None else f"epoch {self._waiting.epoch}; make {self._accept_file} to take it over"
+
+    def relay(self) -> None:
+        """Tell what is passed on now, if that has changed: by the first control plane whose word is fresh, by none when all is old."""
+        fresh = next((stream for stream in self._streams if stream.has_signals()), None)
+        now = pb.Signals() if fresh is None else fresh.signals
+        if now != self._told:
+            self._told = now
+            self._hear(signals.decode(now, self._identity.router))
 
     def _adopt(self, view: FleetView) -> None:
         self.view = view
@@ -166,8 +218,11 @@ class Replica:
 
     def report(self, answers: Iterable[tuple[AnswerKey, int]]) -> pb.RouterReport:
         """Return what is to be told now, with the counts *answers*."""
+        up, down = self._sights()
         return pb.RouterReport(
             epoch=self.epoch,
+            seen_up=up,
+            seen_down=down,
             verdicts=map(_encode, self._witnesses()),
             answers=[
                 pb.AnswerCount(
@@ -206,6 +261,12 @@ class _Stream:
         self._verdict_changed = asyncio.Event()
         self.endpoint = endpoint
         self.connected = False
+        self.signals = pb.Signals()
+        self._signaled_at = -SIGNALS_OLD_S
+
+    def has_signals(self) -> bool:
+        """Tell whether this control plane's word is fresh."""
+        return self.connected and asyncio.get_running_loop().time() - self._signaled_at < SIGNALS_OLD_S
 
     def report_soon(self) -> None:
         self._verdict_changed.set()
@@ -234,17 +295,25 @@ class _Stream:
                 reason = "an error of this router"
             failures = 1 if self.connected else failures + 1
             self.connected = False
+            self._replica.relay()
             tell = _log.warning if failures == 1 else _log.debug
             tell("no routing view from the control plane", endpoint=self.endpoint, reason=reason)
             await asyncio.sleep(self._replica.pause(failures))
 
     async def _follow(self, stub: "rpc.RouterControlAsyncStub") -> None:
+        self.signals = pb.Signals()
         call = stub.Sync(self._messages())
         async for message in call:
             if not self.connected:
                 _log.info("routing views come from a control plane", endpoint=self.endpoint)
             self.connected = True
-            await self._replica.offered(message)
+            if message.HasField("signals"):
+                self._signaled_at = asyncio.get_running_loop().time()
+                if not message.signals.unchanged:
+                    self.signals = message.signals
+                self._replica.relay()
+            if not message.signals_only:
+                await self._replica.offered(message)
 
     async def _messages(self) -> AsyncIterator[pb.RouterMessage]:
         yield pb.RouterMessage(hello=self._replica.hello())

@@ -1,190 +1,287 @@
 """The query ladder: from a message's octets to its reply's, without await, lock or (but for a bug) log line.
 
-What a reply depends on (fleet view, verdicts) is swapped whole by publish(); until the first view every name of the zone is SERVFAIL, because
-"not known yet" must never be cached as "does not exist".
+What a reply depends on (fleet view, verdicts, an operator's records) is swapped whole; until the first view every name of our zones is SERVFAIL,
+because "not known yet" must never be cached as "does not exist".
 """
 
 import ipaddress
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import assert_never
 
-from controlplane.model import Location, Verdict
-from controlplane.router import wire
+from controlplane.model import Verdict
+from controlplane.router import svcb, wire
 from controlplane.router.answers import AnswerCounts, AnswerKey, Tally
-from controlplane.router.wire import Class, Ignored, Query, Rcode, Rejected, Reply, Type
-from controlplane.router.zone import Absent, Apex, EmptyNonTerminal, Entry, FunctionName, NameServer, Outside, Zone
+from controlplane.router.cookies import Cookies
+from controlplane.router.origins import Address, Locate, Origin, Origins
+from controlplane.router.rates import RateLimit
+from controlplane.router.rates import Verdict as RateVerdict
+from controlplane.router.svcb import HttpsOffer
+from controlplane.router.templates import Prepared, Templates
+from controlplane.router.wire import Class, ExtendedError, Ignored, Option, Query, Rcode, Rejected, Reply, Type
+from controlplane.router.zone import NEGATIVE_TTL_S, STATIC_TTL_S, Absent, Delegated, Entry, Outside, Record, Zones
 from controlplane.steering import ClientLocation, FleetIndex, decide
 from nearhop import log
 
 _log = log.get(__name__)
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Locate = Callable[[Address], ClientLocation]
+__all__ = ["CACHE_MAX", "NEGATIVE_TTL_S", "STATIC_TTL_S", "Offer", "Responder"]
 
-STATIC_TTL_S = 300
-NEGATIVE_TTL_S = 5  # a function that was just made should be found soon
 CACHE_MAX = 65_536
 
-# Addresses that say nothing about a place (RFC 7871 section 11.3, RFC 6890): the resolver's own address is used in their stead.
-_PLACELESS = [
-    ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
-        "::/128", "::1/128", "fc00::/7", "fe80::/10",
-    )
-]  # fmt: skip
-# (first address, last address, prefix length) by IP version: comparing numbers is ten times as fast as ipaddress' own test.
-_PLACELESS_RANGES = {
-    version: [
-        (int(network[0]), int(network[-1]), network.prefixlen) for network in _PLACELESS if network.version == version
-    ]
-    for version in (4, 6)
-}
-
-_REFUSED = Reply(Rcode.REFUSED, authoritative=False)
+_REFUSED = Reply(Rcode.REFUSED, authoritative=False, errors=(ExtendedError.NOT_AUTHORITATIVE,))
+_PROHIBITED = Reply(Rcode.REFUSED, authoritative=False, errors=(ExtendedError.PROHIBITED,))
 _NOTIMP = Reply(Rcode.NOTIMP, authoritative=False)
+_NOT_READY = Reply(Rcode.SERVFAIL, authoritative=False, errors=(ExtendedError.NOT_READY,))
 _SERVFAIL = Reply(Rcode.SERVFAIL, authoritative=False)
 _BADVERS = Reply(Rcode.BADVERS, authoritative=False)
+_BADCOOKIE = Reply(Rcode.BADCOOKIE, authoritative=False)
 # RFC 8482 section 4.2
-_MINIMAL_ANY = wire.record(
-    wire.QUERY_NAME, Type.HINFO, STATIC_TTL_S, wire.character_string(b"RFC8482") + wire.character_string(b"")
+_MINIMAL_ANY = Reply(
+    Rcode.NOERROR,
+    answer=(
+        wire.record(
+            wire.QUERY_NAME, Type.HINFO, STATIC_TTL_S, wire.character_string(b"RFC8482") + wire.character_string(b"")
+        ),
+    ),
 )
+_TAILORED = (Type.A, Type.AAAA, Type.HTTPS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Origin:
-    """An address that may decide; *spot* is all that the answer depends on, *placeless* that it says nothing and *scope* is its block's."""
+class Offer:
+    """How this server presents itself. *cookies* None: none are given. *keepalive_s*: what TCP clients are told when they ask (RFC 7828)."""
 
-    client: ClientLocation
-    spot: Location | str
-    scope: int
-    placeless: bool
+    nsid: bytes = b""
+    https: HttpsOffer = field(default_factory=HttpsOffer)
+    cookies: Cookies | None = None
+    udp_size_without_cookie: int = wire.UDP_SIZE
+    keepalive_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """The replies for one function and place, and the tally of those that name a node, or that there is none (*nowhere*)."""
+    """The replies for one function and place by type, and the tally of those that name a node, or that there is none (*nowhere*)."""
 
-    a: Reply
-    aaaa: Reply
+    replies: Mapping[int, Reply]
     tailored: bool
     tally: Tally
     nowhere: bool
 
 
 class Responder:
-    """Answers for one zone. *servers* are the addresses of ns1; *locate* must not raise for a valid address."""
+    """Answers for *zones*. *servers* are the addresses of ns1; *locate* must not raise for a valid address."""
 
-    def __init__(self, zone: str, locate: Locate, clock: Callable[[], float], servers: Sequence[Address] = ()) -> None:
-        self._locate = locate
+    def __init__(
+        self,
+        zones: str | Sequence[str],
+        locate: Locate,
+        clock: Callable[[], float],
+        servers: Sequence[Address] = (),
+        *,
+        offer: Offer | None = None,
+        rates: RateLimit | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._clock = clock
-        self._servers = tuple(servers)
-        self._zone_name = zone
-        self._zone = Zone.of(zone)
+        self._wall_clock = wall_clock
+        self._servers = [(_type_of(address), address.packed) for address in servers]
+        self._zone_names = (zones,) if isinstance(zones, str) else tuple(zones)
+        self._offer = offer or Offer()
+        self._rates = rates or RateLimit(0)
+        self._records: tuple[Record, ...] = ()
+        self._stale = False
         self._index: FleetIndex | None = None
         self._verdicts: Mapping[str, Verdict] = {}
-        self._answers: dict[tuple[str, Location | str, str], _Answers] = {}
-        self._origin_of_subnet = lru_cache(CACHE_MAX)(self._find_subnet)
-        self._origin_of_peer = lru_cache(CACHE_MAX)(self._find_peer)
-        self.counts: Counter[str] = Counter()
+        self._answers: dict[tuple[str, int | str], _Answers] = {}
+        self._origins = Origins(locate)
+        self._templates = Templates(self._origins, self._prepared)
+        self._counts: Counter[str] = Counter()
         self.given = AnswerCounts()
-        self._prepare()
+        self._gather()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What has come in and gone out so far."""
+        counts = self._counts.copy()
+        if self._templates.hits:
+            counts["udp"] += self._templates.hits
+            counts["NOERROR"] += self._templates.hits
+        return counts
 
     def publish(self, index: FleetIndex, verdicts: Mapping[str, Verdict]) -> None:
         """Answer from *index* and *verdicts* from now on."""
-        if self._index is not index:
-            self._zone = Zone.of(self._zone_name, index.view.functions)
+        before, self._index = self._index, index
+        if before is None or before.view is not index.view:  # else only the load of its nodes is another
             nodes = {"", *(node.id for node in index.view.nodes)}
             functions = {"", *(function.name for function in index.view.functions)}
             self.given.keep(lambda key: key.node in nodes and key.function in functions)
-        self._index = index
+            self._gather()
         self._verdicts = verdicts
-        self._answers = {}
-        self._prepare()
+        self._forget()
+
+    def use_records(self, records: Sequence[Record]) -> None:
+        """Publish an operator's *records*, and none of the former ones, from now on."""
+        self._records = tuple(records)
+        self._gather()
+        self._forget()
+
+    def relocate(self, locate: Locate) -> None:
+        """Ask *locate* from now on, and believe no place that was found before."""
+        self._origins = Origins(locate)
+        self._forget()
+
+    def tell_stale(self, stale: bool) -> None:
+        """Say with every answer whether it may be stale (RFC 8914 section 4.4)."""
+        if stale is not self._stale:
+            self._stale = stale
+            self._forget()
+
+    def begin(self) -> None:
+        """Look at the clock for the limits on rates; to be called before each batch of datagrams."""
+        self._rates.advance(self._clock())
 
     def respond(self, data: bytes, peer: str, *, tcp: bool) -> bytes | None:
         """Return the reply to the message *data* from *peer*, None when it gets none."""
-        self.counts["tcp" if tcp else "udp"] += 1
+        if tcp:
+            self._counts["tcp"] += 1
+            return self._respond(data, peer, tcp=True)
+        verdict = self._rates.judge(peer)
+        if verdict != "answer":
+            self._counts["udp"] += 1
+            return self._over_limit(data, peer, verdict)
+        try:
+            reply = self._templates.fill(data, peer)
+        except Exception:  # noqa: BLE001  # logged and counted
+            self._failed(data)
+            self._templates.forget()
+            reply = None
+        if reply is not None:
+            return reply
+        self._counts["udp"] += 1
+        return self._respond(data, peer, tcp=False)
+
+    def _respond(self, data: bytes, peer: str, *, tcp: bool) -> bytes | None:
         parsed = wire.parse(data)
         match parsed:
             case Query():
-                reply, scope = self._answer_or_fail(parsed, peer)
-                self.counts[reply.rcode.name] += 1
-                return wire.render(parsed, reply, limit=wire.size_limit(parsed.edns, tcp=tcp), scope=scope)
+                return self._respond_to_query(parsed, data, peer, tcp=tcp)
             case Rejected():
-                self.counts[parsed.rcode.name] += 1
-                return wire.render_rejection(parsed)
+                self._counts[parsed.rcode.name] += 1
+                return wire.render_rejection(parsed, self._options(parsed.edns, peer, tcp=tcp))
             case Ignored():
-                self.counts["dropped"] += 1
+                self._counts["dropped"] += 1
                 return None
             case _:
                 assert_never(parsed)
+
+    def _respond_to_query(self, query: Query, data: bytes, peer: str, *, tcp: bool) -> bytes:
+        reply, scope = self._answer_or_fail(query, peer)
+        self._counts[reply.rcode.name] += 1
+        limit = self._limit(query, peer, tcp=tcp)
+        if not tcp and query.type in _TAILORED and reply.rcode is Rcode.NOERROR:
+            self._learn(query, data, limit)
+        return wire.render(query, reply, limit=limit, scope=scope, options=self._options(query.edns, peer, tcp=tcp))
+
+    def _over_limit(self, data: bytes, peer: str, verdict: RateVerdict) -> bytes | None:
+        """Answer who shows a cookie of ours; tell the others how to come back (RFC 7873 section 5.2.3), or nothing."""
+        query = wire.parse(data)
+        if isinstance(query, Query):
+            if self._is_known(query, peer):
+                return self._respond_to_query(query, data, peer, tcp=False)
+            if verdict == "slip":
+                return self._slip(query, peer)
+        self._counts["rate_limited"] += 1
+        return None
+
+    def _slip(self, query: Query, peer: str) -> bytes:
+        if self._offer.cookies is not None and query.edns is not None and query.edns.cookie:
+            self._counts[Rcode.BADCOOKIE.name] += 1
+            options = self._options(query.edns, peer, tcp=False)
+            return wire.render(query, _BADCOOKIE, limit=wire.UDP_SIZE, options=options)
+        self._counts["slipped"] += 1
+        return wire.render_truncated(query)
 
     def _answer_or_fail(self, query: Query, peer: str) -> tuple[Reply, int]:
         try:
             return self._answer(query, peer)
         except Exception:  # noqa: BLE001  # logged and counted
             # The rim of the query path: SERVFAIL sends the resolver to another server, an exception would send it nowhere.
-            errors = self.counts["errors"] = self.counts["errors"] + 1
-            if errors & (errors - 1) == 0:  # the 1st, 2nd, 4th, 8th …: a flood of queries is no flood of lines
-                _log.exception("answering a query failed", errors=errors, name=query.name.hex(), type=query.type)
+            self._failed(query.name)
             return _SERVFAIL, 0
+
+    def _failed(self, what: bytes) -> None:
+        errors = self._counts["errors"] = self._counts["errors"] + 1
+        if errors & (errors - 1) == 0:  # the 1st, 2nd, 4th, 8th …: a flood of queries is no flood of lines
+            _log.exception("answering a query failed", errors=errors, query=what.hex())
 
     def _answer(self, query: Query, peer: str) -> tuple[Reply, int]:
         refusal = _refusal(query)
         if refusal is not None:
             return refusal, 0
-        entry = self._zone.find(query.name)
-        if isinstance(entry, Outside):
+        found = self._zones.find(query.name)
+        if isinstance(found, Outside):
             return _REFUSED, 0
         if self._index is None:
-            return _SERVFAIL, 0
-        if isinstance(entry, Absent):
-            return self._no_name, 0
-        if query.type == Type.ANY:
-            return self._any, 0
-        return self._of_entry(entry, query, peer)
+            return _NOT_READY, 0
+        match found:
+            case Absent(apex):
+                return self._zones.negatives[apex].no_name, 0
+            case Delegated(apex, at, referral):
+                # RFC 4035 section 3.1.4.1: DS stands above the cut.
+                return (
+                    self._zones.negatives[apex].no_data if query.type == Type.DS and query.name == at else referral
+                ), 0
+            case Entry():
+                return self._of_entry(found, query, peer)
+            case _:
+                assert_never(found)
 
     def _of_entry(self, entry: Entry, query: Query, peer: str) -> tuple[Reply, int]:
-        match entry:
-            case FunctionName(function):
-                if query.type in (Type.A, Type.AAAA):
-                    return self._tailored(function, query, peer)
-                return self._no_data, 0
-            case Apex():
-                return self._apex.get(query.type, self._no_data), 0
-            case NameServer():
-                return self._own.get(query.type, self._no_data), 0
-            case EmptyNonTerminal():
-                return self._no_data, 0
-            case _:
-                assert_never(entry)
+        if query.type == Type.ANY:
+            return _MINIMAL_ANY, 0
+        # A CNAME alone: resolvers follow it themselves (RFC 7871 section 7.2.1).
+        reply = entry.replies.get(query.type) or entry.replies.get(Type.CNAME)
+        if reply is not None:
+            return reply, 0
+        if entry.function is not None and query.type in _TAILORED:
+            return self._tailored(entry, query, peer)
+        return self._zones.negatives[entry.apex].no_data, 0
 
-    def _tailored(self, function: str, query: Query, peer: str) -> tuple[Reply, int]:
+    def _tailored(self, entry: Entry, query: Query, peer: str) -> tuple[Reply, int]:
         origin, scope = self._whose_place(query, peer)
-        answers = self._answers_for(function, origin)
-        reply = answers.a if query.type == Type.A else answers.aaaa
-        if reply.answer or answers.nowhere:
-            answers.tally.count += 1
-        return reply, scope if reply.answer and answers.tailored else 0  # NODATA has scope 0: RFC 7871 section 7.4
+        prepared = self._prepared(entry, query.type, origin)
+        prepared.tally.count += 1
+        return prepared.reply, scope if prepared.tailored else 0
 
-    def _whose_place(self, query: Query, peer: str) -> tuple[_Origin, int]:
+    def _whose_place(self, query: Query, peer: str) -> tuple[Origin, int]:
         """Return whose place decides, and the scope to tell."""
         subnet = query.edns.client_subnet if query.edns is not None else None
         if subnet is None or subnet.source == 0:  # source 0: the client asks not to be located, RFC 7871 section 7.1.2
-            return self._origin_of_peer(peer), 0
-        origin = self._origin_of_subnet(subnet.address)
-        return (self._origin_of_peer(peer) if origin.placeless else origin), origin.scope
+            return self._origins.of_peer(peer), 0
+        origin = self._origins.of_subnet(subnet.address)
+        return (self._origins.of_peer(peer) if origin.placeless else origin), origin.scope
 
-    def _answers_for(self, function: str, origin: _Origin) -> _Answers:
+    def _prepared(self, entry: Entry, kind: int, origin: Origin) -> Prepared:
+        """Return what the function's name *entry* has of type *kind* for *origin*."""
+        assert entry.function is not None  # noqa: S101  # both callers have looked
+        answers = self._answers_for(entry.function, origin)
+        reply = answers.replies[kind]
+        if reply.answer:
+            return Prepared(reply, answers.tailored, answers.tally)
+        nothing = Reply(
+            Rcode.NOERROR, authority=self._zones.negatives[entry.apex].no_data.authority, errors=reply.errors
+        )
+        # NODATA has scope 0: RFC 7871 section 7.4
+        return Prepared(nothing, False, answers.tally if answers.nowhere else Tally())
+
+    def _answers_for(self, function: str, origin: Origin) -> _Answers:
         index = self._index
         assert index is not None  # noqa: S101  # _answer() has returned SERVFAIL
         # Clients of one place share an answer, unless the hash of their network has a say in it.
-        spot = origin.client.network if function in index.crowded else origin.spot
-        key = function, spot, origin.client.country
+        key = function, origin.client.network if function in index.crowded else origin.place
         answers = self._answers.get(key)
         if answers is None:
             if len(self._answers) >= CACHE_MAX:
@@ -193,71 +290,78 @@ class Responder:
         return answers
 
     def _decide(self, index: FleetIndex, function: str, client: ClientLocation) -> _Answers:
-        self.counts["decisions"] += 1
+        self._counts["decisions"] += 1
         decision = decide(function, client, index, self._verdicts, self._clock())
-        node = decision.chosen[0].id if decision.chosen else ""
+        errors: tuple[ExtendedError, ...] = (ExtendedError.STALE,) if self._stale else ()
+        if decision.kind in ("emergency", "none"):
+            errors += (ExtendedError.NO_REACHABLE_AUTHORITY,)
+        ipv4 = _packed(node.ingress.ipv4 for node in decision.chosen)
+        ipv6 = _packed(node.ingress.ipv6 for node in decision.chosen)
+        https = [svcb.https_data(self._offer.https, ipv4, ipv6)] if self._offer.https.alpn and ipv4 + ipv6 else []
         return _Answers(
-            a=self._addresses(_parsed(node.ingress.ipv4 for node in decision.chosen), decision.ttl_s),
-            aaaa=self._addresses(_parsed(node.ingress.ipv6 for node in decision.chosen), decision.ttl_s),
+            replies={
+                kind: Reply(
+                    Rcode.NOERROR,
+                    answer=tuple(wire.record(wire.QUERY_NAME, kind, decision.ttl_s, octets) for octets in data),
+                    errors=errors,
+                )
+                for kind, data in ((Type.A, ipv4), (Type.AAAA, ipv6), (Type.HTTPS, https))
+            },
             tailored=decision.scope > 0,
-            tally=self.given.tally(AnswerKey(function, node, client.country, decision.kind)),
+            tally=self.given.tally(
+                AnswerKey(function, decision.chosen[0].id if decision.chosen else "", client.country, decision.kind)
+            ),
             nowhere=not decision.chosen,
         )
 
-    def _addresses(self, addresses: Sequence[Address], ttl_s: int) -> Reply:
-        if not addresses:
-            return self._no_data
-        return Reply(
-            Rcode.NOERROR,
-            answer=tuple(_address_record(wire.QUERY_NAME, address, ttl_s) for address in addresses),
-        )
+    def _learn(self, query: Query, data: bytes, limit: int) -> None:
+        entry = self._zones.entries.get(query.name)
+        index = self._index
+        if entry is None or entry.function is None or index is None:
+            return
+        if query.type in entry.replies or Type.CNAME in entry.replies:
+            return
+        self._templates.learn(data, query, entry, by_network=entry.function in index.crowded, limit=limit)
 
-    def _find_peer(self, peer: str) -> _Origin:
-        return self._origin(ipaddress.ip_address(peer.partition("%")[0]))
+    def _limit(self, query: Query, peer: str, *, tcp: bool) -> int:
+        limit = wire.size_limit(query.edns, tcp=tcp)
+        cap = self._offer.udp_size_without_cookie
+        return limit if tcp or limit <= cap or self._is_known(query, peer) else cap
 
-    def _find_subnet(self, packed: bytes) -> _Origin:
-        return self._origin(ipaddress.ip_address(packed))
+    def _is_known(self, query: Query, peer: str) -> bool:
+        """Tell whether the query shows a cookie that was given to its sender."""
+        cookies = self._offer.cookies
+        if cookies is None or query.edns is None or not query.edns.cookie:
+            return False
+        return cookies.is_good(query.edns.cookie, _packed_peer(peer), self._wall_clock())
 
-    def _origin(self, address: Address) -> _Origin:
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        address = mapped or address
-        client = self._locate(address)
-        placeless = _placeless_prefix(address)
-        prefix = client.prefix_length if placeless is None else placeless
-        return _Origin(client, client.location or client.network, prefix + (96 if mapped else 0), placeless is not None)
+    def _options(self, edns: wire.Edns | None, peer: str, *, tcp: bool) -> bytes:
+        """Render the options that were asked for."""
+        if edns is None:
+            return b""
+        options = b""
+        if edns.cookie and self._offer.cookies is not None:
+            cookie = self._offer.cookies.answer(edns.cookie, _packed_peer(peer), self._wall_clock())
+            options += wire.option(Option.COOKIE, cookie)
+        if edns.nsid and self._offer.nsid:
+            options += wire.option(Option.NSID, self._offer.nsid)
+        if edns.keepalive and tcp:  # RFC 7828 section 3.3.1: ignored over UDP
+            options += wire.option(Option.KEEPALIVE, int(self._offer.keepalive_s * 10).to_bytes(2))
+        return options
 
-    def _prepare(self) -> None:
-        """Render everything that does not depend on the client."""
-        zone = self._zone
-        soa = wire.soa_data(
-            primary=zone.name_server,
-            mailbox=wire.encode_name(f"hostmaster.{self._zone_name}"),
+    def _gather(self) -> None:
+        """Make the zones anew."""
+        self._zones = Zones.of(
+            self._zone_names,
+            () if self._index is None else self._index.view.functions,
+            self._records,
+            servers=self._servers,
             serial=0 if self._index is None else self._index.view.epoch,
-            negative_ttl_s=NEGATIVE_TTL_S,
         )
-        # RFC 2308 section 5: the lesser of the SOA's TTL and its MINIMUM.
-        negative = (wire.record(zone.apex, Type.SOA, NEGATIVE_TTL_S, soa),)
-        self._no_data = Reply(Rcode.NOERROR, authority=negative)
-        self._no_name = Reply(Rcode.NXDOMAIN, authority=negative)
-        self._any = Reply(Rcode.NOERROR, answer=(_MINIMAL_ANY,))
-        glue = tuple(_address_record(zone.name_server, address, STATIC_TTL_S) for address in self._servers)
-        name_server = wire.record(wire.QUERY_NAME, Type.NS, STATIC_TTL_S, zone.name_server)
-        self._apex: dict[int, Reply] = {
-            Type.SOA: Reply(Rcode.NOERROR, answer=(wire.record(wire.QUERY_NAME, Type.SOA, STATIC_TTL_S, soa),)),
-            Type.NS: Reply(Rcode.NOERROR, answer=(name_server,), additional=glue),
-        }
-        self._own: dict[int, Reply] = {
-            kind: self._addresses([address for address in self._servers if _type_of(address) is kind], STATIC_TTL_S)
-            for kind in (Type.A, Type.AAAA)
-        }
 
-
-def _placeless_prefix(address: Address) -> int | None:
-    number = int(address)
-    for first, last, prefix in _PLACELESS_RANGES[address.version]:
-        if first <= number <= last:
-            return prefix
-    return None
+    def _forget(self) -> None:
+        self._answers = {}
+        self._templates.forget(self._origins)
 
 
 def _refusal(query: Query) -> Reply | None:
@@ -267,7 +371,7 @@ def _refusal(query: Query) -> Reply | None:
     if query.klass != Class.IN:
         return _REFUSED
     if Type.META_FIRST <= query.type < Type.ANY:
-        return _REFUSED if query.type in (Type.AXFR, Type.IXFR) else _NOTIMP
+        return _PROHIBITED if query.type in (Type.AXFR, Type.IXFR) else _NOTIMP
     return None
 
 
@@ -275,9 +379,9 @@ def _type_of(address: Address) -> Type:
     return Type.A if address.version == 4 else Type.AAAA
 
 
-def _address_record(owner: bytes, address: Address, ttl_s: int) -> bytes:
-    return wire.record(owner, _type_of(address), ttl_s, address.packed)
+def _packed(texts_of_nodes: Iterable[Sequence[str]]) -> list[bytes]:
+    return [ipaddress.ip_address(text).packed for texts in texts_of_nodes for text in texts]
 
 
-def _parsed(texts_of_nodes: Iterable[Sequence[str]]) -> list[Address]:
-    return [ipaddress.ip_address(text) for texts in texts_of_nodes for text in texts]
+def _packed_peer(peer: str) -> bytes:
+    return ipaddress.ip_address(peer.partition("%")[0]).packed

@@ -15,12 +15,15 @@ class ListenFailed(NearhopError):
     """An address to listen on could not be had."""
 
 
-def bind_dns(endpoint: Endpoint) -> tuple[socket.socket, socket.socket]:
-    """Bind UDP and TCP on the same port; port 0 picks one that both have. Raises ListenFailed."""
+def bind_dns(endpoint: Endpoint, *, shared: bool = False) -> tuple[socket.socket, socket.socket]:
+    """Bind UDP and TCP on the same port; port 0 picks one that both have. Raises ListenFailed.
+
+    *shared*: other processes may bind it too, and the kernel divides the clients among them (SO_REUSEPORT).
+    """
     for _ in range(_EPHEMERAL_TRIES - 1):
-        udp = _bind(endpoint, socket.SOCK_DGRAM)
+        udp = _bind(endpoint, socket.SOCK_DGRAM, shared=shared)
         try:
-            return udp, _bind(bound(udp), socket.SOCK_STREAM)
+            return udp, _bind(bound(udp), socket.SOCK_STREAM, shared=shared)
         except ListenFailed:
             udp.close()
             if endpoint.port:
@@ -39,11 +42,13 @@ def bound(sock: socket.socket) -> Endpoint:
     return Endpoint(host, port)
 
 
-def _bind(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
+def _bind(endpoint: Endpoint, kind: socket.SocketKind, *, shared: bool = False) -> socket.socket:
     version = ipaddress.ip_address(endpoint.host).version
     sock = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, kind)
     try:
         sock.setblocking(False)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if version == 6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # so that 0.0.0.0 and :: go side by side
         if kind is socket.SOCK_STREAM:

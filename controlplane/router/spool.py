@@ -35,12 +35,15 @@ class Spool:
         except FileNotFoundError:
             return None
         try:
-            return views.decode(_unpack(data))
+            decoded = views.decode(_unpack(data))
         except (ValueError, DecodeError, InvalidInput) as error:
             aside = self.path.with_suffix(".corrupt")
             self.path.replace(aside)
             _log.error("the spooled routing view is damaged and was set aside", path=str(aside), reason=str(error))
             return None
+        for violation in decoded.quarantined:
+            _log.error("an entry of the spooled routing view is left out", reason=str(violation))
+        return decoded.view
 
     def write(self, view: pb.RoutingView) -> None:
         """Replace the spooled view: write, fsync, rename, fsync of the directory. Raises OSError; the old file then still stands."""

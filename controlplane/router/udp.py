@@ -9,6 +9,8 @@ from controlplane.router.responder import Responder
 BATCH = 64  # datagrams read before the loop may do something else
 # A query has no reason to be longer; the octet more tells one that was cut.
 DATAGRAM_MAX = 4096
+# Services that answer whatever they get (echo, daytime, quote, chargen, time, name servers): a reply to one would be answered, without end.
+REFLECTORS = frozenset({0, 7, 13, 17, 19, 37, 53})
 
 
 class UdpListener:
@@ -18,6 +20,9 @@ class UdpListener:
         self._sock = sock
         self._responder = responder
         self._counts = counts
+        host, port, *_ = sock.getsockname()
+        self._own = (host,)
+        self._suspicious = REFLECTORS | {port}
 
     def start(self) -> None:
         """Begin to answer."""
@@ -29,6 +34,7 @@ class UdpListener:
         self._sock.close()
 
     def _readable(self) -> None:
+        self._responder.begin()
         receive, send, respond = self._sock.recvfrom, self._sock.sendto, self._responder.respond
         for _ in range(BATCH):
             try:
@@ -40,6 +46,9 @@ class UdpListener:
                 continue
             if len(data) > DATAGRAM_MAX:
                 self._counts["udp_oversized"] += 1
+                continue
+            if peer[1] in self._suspicious and (peer[1] in REFLECTORS or peer[0] in self._own):
+                self._counts["udp_reflected"] += 1
                 continue
             reply = respond(data, peer[0], tcp=False)
             if reply is None:

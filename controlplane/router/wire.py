@@ -1,4 +1,4 @@
-"""DNS messages: a bounded parser of queries and a renderer of replies (RFC 1035, EDNS RFC 6891, client subnet RFC 7871).
+"""DNS messages: a bounded parser of queries and a renderer of replies (RFC 1035, EDNS RFC 6891, client subnet RFC 7871, cookies RFC 7873).
 
 Pure. The parser never follows a compression pointer, reads every octet at most once and says of any bytes whether to drop, refuse or answer
 them. Names are octets in lower-case wire form throughout, so that a dot or a NUL inside a label is a character like any other.
@@ -20,6 +20,7 @@ _HEADER = struct.Struct("!6H")
 _TYPE_CLASS = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
 _OPTION = struct.Struct("!HH")
+_OPT = struct.Struct("!BHHIH")
 _SUBNET = struct.Struct("!HBB")
 _OPCODE = 0x7800
 _DO = 0x8000  # the only EDNS flag that is defined
@@ -30,10 +31,13 @@ class Type(IntEnum):
 
     A = 1
     NS = 2
+    CNAME = 5
     SOA = 6
     HINFO = 13
     AAAA = 28
     OPT = 41
+    DS = 43
+    HTTPS = 65
     META_FIRST = 128  # RFC 6895 section 3.1: 128-255 are query and meta types
     IXFR = 251
     AXFR = 252
@@ -56,6 +60,7 @@ class Rcode(IntEnum):
     NOTIMP = 4
     REFUSED = 5
     BADVERS = 16
+    BADCOOKIE = 23
 
 
 class Flag(IntFlag):
@@ -68,29 +73,50 @@ class Flag(IntFlag):
 
 
 class Option(IntEnum):
-    """EDNS options that are read."""
+    """EDNS options that are read or written."""
 
+    NSID = 3
     CLIENT_SUBNET = 8
+    COOKIE = 10
+    KEEPALIVE = 11
+    ERROR = 15
+
+
+class ExtendedError(IntEnum):
+    """Reasons beside the response code (RFC 8914 section 4)."""
+
+    STALE = 3
+    NOT_READY = 14
+    PROHIBITED = 18
+    NOT_AUTHORITATIVE = 20
+    NO_REACHABLE_AUTHORITY = 22
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSubnet:
-    """A client-subnet option: *address* is padded with zeros to 4 or 16 octets, *sent* is how it came, to be echoed."""
+    """A client-subnet option: *address* is padded with zeros to 4 or 16 octets, *sent* is how it came, to be echoed.
+
+    *last*: the message ends with it.
+    """
 
     family: int
     source: int
     address: bytes
     sent: bytes
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Edns:
-    """A query's OPT record. *client_subnet* is left out for a version that is not ours: its options may mean something else."""
+    """A query's OPT record. The options are left out for a version that is not ours: theirs may mean something else."""
 
     udp_size: int
     version: int
     dnssec_ok: bool
     client_subnet: ClientSubnet | None = None
+    cookie: bytes = b""
+    nsid: bool = False
+    keepalive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +153,14 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to answer: rendered records by section, each one whole."""
+    """What to answer: rendered records by section, each one whole, and the reasons that EDNS has room for."""
 
     rcode: Rcode
     authoritative: bool = True
     answer: tuple[bytes, ...] = ()
     authority: tuple[bytes, ...] = ()
     additional: tuple[bytes, ...] = ()
+    errors: tuple[ExtendedError, ...] = ()
 
 
 class _Malformed(Exception):
@@ -154,7 +181,7 @@ def parse(data: bytes) -> Query | Rejected | Ignored:
     if flags & _OPCODE:
         return Rejected(ident, flags, Rcode.NOTIMP, "opcode")
     if questions != 1:
-        return Rejected(ident, flags, Rcode.FORMERR, "question count")  # RFC 9619 section 4
+        return _other_than_one(data, questions, answers + authorities, additionals)
     question = b""
     try:
         end = _question_end(data)
@@ -167,6 +194,18 @@ def parse(data: bytes) -> Query | Rejected | Ignored:
         return Rejected(ident, flags, Rcode.FORMERR, str(error), question, error.edns)
     # Label lengths are below 64, where lower() changes nothing.
     return Query(ident, flags, question[: -_TYPE_CLASS.size].lower(), kind, klass, question, edns)
+
+
+def _other_than_one(data: bytes, questions: int, before: int, additionals: int) -> Rejected:
+    ident, flags = _HEADER.unpack_from(data)[:2]
+    if questions == 0:
+        try:
+            edns = _find_edns(data, _HEADER.size, before, additionals)
+        except _Malformed as error:
+            return Rejected(ident, flags, Rcode.FORMERR, str(error))
+        if edns is not None and edns.cookie:
+            return Rejected(ident, flags, Rcode.NOERROR, "cookie only", edns=edns)  # RFC 7873 section 5.4
+    return Rejected(ident, flags, Rcode.FORMERR, "question count")  # RFC 9619 section 4
 
 
 def _question_end(data: bytes) -> int:
@@ -222,10 +261,13 @@ def _skip_name(data: bytes, offset: int) -> int:
 
 
 def _edns(data: bytes, udp_size: int, ttl: int, offset: int, end: int) -> Edns:
-    edns = Edns(udp_size, ttl >> 16 & 0xFF, bool(ttl & _DO))
-    if edns.version != EDNS_VERSION:
-        return edns
+    version, dnssec_ok = ttl >> 16 & 0xFF, bool(ttl & _DO)
+    if version != EDNS_VERSION or offset == end:
+        return Edns(udp_size, version, dnssec_ok)
+    bare = Edns(udp_size, version, dnssec_ok)
     subnet: ClientSubnet | None = None
+    cookie = b""
+    nsid = keepalive = False
     while offset < end:
         if offset + _OPTION.size > end:
             raise _Malformed("option cut short")
@@ -233,15 +275,27 @@ def _edns(data: bytes, udp_size: int, ttl: int, offset: int, end: int) -> Edns:
         offset += _OPTION.size
         if offset + length > end:
             raise _Malformed("option overruns OPT")
-        if code == Option.CLIENT_SUBNET:
-            if subnet is not None:
-                raise _Malformed("two client subnets", edns)
-            subnet = _client_subnet(data[offset : offset + length], edns)
+        match code:
+            case Option.CLIENT_SUBNET:
+                if subnet is not None:
+                    raise _Malformed("two client subnets", bare)
+                subnet = _client_subnet(data[offset : offset + length], bare, last=offset + length == len(data))
+            case Option.COOKIE:
+                if not cookie:  # of several only the first counts: RFC 7873 section 5.2
+                    if length != 8 and not 16 <= length <= 40:  # section 5.2.2
+                        raise _Malformed("cookie length", bare)
+                    cookie = data[offset : offset + length]
+            case Option.NSID:
+                nsid = True
+            case Option.KEEPALIVE:
+                keepalive = True
+            case _:
+                pass  # RFC 6891 section 6.1.2
         offset += length
-    return edns if subnet is None else Edns(udp_size, EDNS_VERSION, edns.dnssec_ok, subnet)
+    return Edns(udp_size, version, dnssec_ok, subnet, cookie, nsid, keepalive)
 
 
-def _client_subnet(option: bytes, edns: Edns) -> ClientSubnet:
+def _client_subnet(option: bytes, edns: Edns, *, last: bool) -> ClientSubnet:
     """Read the option; every rule is of RFC 7871 section 6 or 7.2.1."""
     if len(option) < _SUBNET.size:
         raise _Malformed("client subnet cut short", edns)
@@ -256,7 +310,7 @@ def _client_subnet(option: bytes, edns: Edns) -> ClientSubnet:
         raise _Malformed("client subnet length", edns)
     if source % 8 and address[-1] & 0xFF >> source % 8:
         raise _Malformed("client subnet has bits after its prefix", edns)
-    return ClientSubnet(family, source, address.ljust(octets, b"\0"), option)
+    return ClientSubnet(family, source, address.ljust(octets, b"\0"), option, last)
 
 
 def encode_name(name: str) -> bytes:
@@ -267,7 +321,7 @@ def encode_name(name: str) -> bytes:
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
-def record(owner: bytes, kind: Type, ttl_s: int, data: bytes) -> bytes:
+def record(owner: bytes, kind: int, ttl_s: int, data: bytes) -> bytes:
     """Render one record of class IN."""
     return owner + _RECORD.pack(kind, Class.IN, ttl_s, len(data)) + data
 
@@ -289,10 +343,18 @@ def size_limit(edns: Edns | None, *, tcp: bool) -> int:
     return UDP_SIZE_PLAIN if edns is None else min(max(edns.udp_size, UDP_SIZE_PLAIN), UDP_SIZE)
 
 
-def render(query: Query, reply: Reply, *, limit: int, scope: int = 0) -> bytes:
-    """Render *reply* to *query* in at most *limit* octets: when it does not fit, additional records go first, then all of them, with TC set."""
+def option(code: Option, data: bytes) -> bytes:
+    """Render one EDNS option."""
+    return _OPTION.pack(code, len(data)) + data
+
+
+def render(query: Query, reply: Reply, *, limit: int, scope: int = 0, options: bytes = b"") -> bytes:
+    """Render *reply* to *query* in at most *limit* octets: when it does not fit, additional records go first, then all of them, with TC set.
+
+    *options* are rendered EDNS options; what the reply's own are (reasons, the client subnet with *scope*) follows them, the subnet last.
+    """
     edns = query.edns
-    opt = b"" if edns is None else _opt(edns, reply.rcode, scope)
+    opt = b"" if edns is None else _opt(edns, reply, scope, options)
     room = limit - _HEADER.size - len(query.question) - len(opt)
     answer, authority, additional = reply.answer, reply.authority, reply.additional
     flags = Flag.QR | Flag.AA if reply.authoritative else Flag.QR
@@ -315,19 +377,29 @@ def render(query: Query, reply: Reply, *, limit: int, scope: int = 0) -> bytes:
     return header + query.question + body + opt
 
 
-def render_rejection(rejected: Rejected) -> bytes:
+def render_truncated(query: Query, options: bytes = b"") -> bytes:
+    """Render a reply without records that sends the client to TCP."""
+    opt = b"" if query.edns is None else _opt(query.edns, Reply(Rcode.NOERROR), 0, options)
+    header = _HEADER.pack(query.id, Flag.QR | Flag.TC | query.flags & Flag.RD, 1, 0, 0, bool(opt))
+    return header + query.question + opt
+
+
+def render_rejection(rejected: Rejected, options: bytes = b"") -> bytes:
     """Render the reply to a message that could not be answered: the header, and the question and OPT where they are known."""
-    opt = b"" if rejected.edns is None else _opt(rejected.edns, rejected.rcode, 0)
+    opt = b"" if rejected.edns is None else _opt(rejected.edns, Reply(rejected.rcode), 0, options)
     flags = Flag.QR | rejected.flags & (_OPCODE | Flag.RD) | rejected.rcode & 0xF
     header = _HEADER.pack(rejected.id, flags, bool(rejected.question), 0, 0, bool(opt))
     return header + rejected.question + opt
 
 
-def _opt(edns: Edns, rcode: Rcode, scope: int) -> bytes:
-    ttl = rcode >> 4 << 24 | EDNS_VERSION << 16 | (_DO if edns.dnssec_ok else 0)
+def _opt(edns: Edns, reply: Reply, scope: int, options: bytes) -> bytes:
+    ttl = reply.rcode >> 4 << 24 | EDNS_VERSION << 16 | (_DO if edns.dnssec_ok else 0)
+    for error in reply.errors:
+        options += _OPTION.pack(Option.ERROR, 2) + error.to_bytes(2)
     subnet = edns.client_subnet
-    options = b"" if subnet is None else _echo(subnet, scope)
-    return b"\0" + struct.pack("!HHIH", Type.OPT, UDP_SIZE, ttl, len(options)) + options
+    if subnet is not None:
+        options += _echo(subnet, scope)
+    return _OPT.pack(0, Type.OPT, UDP_SIZE, ttl, len(options)) + options
 
 
 def _echo(subnet: ClientSubnet, scope: int) -> bytes:

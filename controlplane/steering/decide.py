@@ -1,78 +1,26 @@
-"""The decision: a client's candidates in order, the ones to answer with, and the reason of each.
+"""The decision: a client's candidates in order, and the ones to answer with.
 
-Order of preference: nodes that are neither draining nor down, by distance. When none is left, those not draining, as if up. When all drain,
-as if none did: an answer that may fail beats no answer (gdnsd and AWS Route 53 answer the same way).
+Order of preference: nodes that are neither draining, down nor giving this client's network away, by the function's policy; then those that give it
+away, being full. When none of these is left, those not draining, as if up. When all drain, as if none did: an answer that may fail beats
+no answer (gdnsd and AWS Route 53 answer the same way). A region that the policy forbids is never answered with, whatever else is lost.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Literal
 
-from controlplane.model import FleetView, RoutedNode, Verdict
+from controlplane.model import FleetView, RoutedNode, RoutingKind, RoutingPolicy, Verdict
+from controlplane.steering.decision import Decision, Order, Place, Ranked, Tier
 from controlplane.steering.distance import distance_km, unit_vector
 from controlplane.steering.index import FleetIndex, PlacedNode
 from controlplane.steering.location import ClientLocation
+from controlplane.steering.outlook import Outlook
 
 TTL_STEADY_S = 30
-TTL_DOUBTFUL_S = 5  # somebody near is down or not yet probed: have resolvers ask again soon
+TTL_DOUBTFUL_S = 5  # somebody near is down, in doubt or not yet probed: have resolvers ask again soon
 COUNT_MAX = 8
-
-
-class _Tier(IntEnum):
-    ELIGIBLE = 0
-    DOWN = 1
-    DRAINING = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One node in one decision. *eligible*: neither draining nor down; only an emergency chooses one that is not."""
-
-    node: str
-    region: str
-    distance_km: float | None
-    eligible: bool
-    chosen: bool
-    reason: str
-
-
-# The kinds of a decision's reason, for counting.
-ReasonKind = Literal["nearest", "hash", "emergency", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Where a client goes. *candidates* are best first; *chosen* are the ones to answer with, in order, empty only when none is placed.
-
-    *scope* is the number of leading bits of the client's address that the decision depends on (RFC 7871 section 7.2.1).
-    """
-
-    candidates: tuple[Candidate, ...]
-    chosen: tuple[RoutedNode, ...]
-    ttl_s: int
-    scope: int
-    reason: str
-    decided_at: float
-
-    @property
-    def kind(self) -> ReasonKind:
-        """Why the first node was chosen, in a word: it is nearest, the hash took it, no node was eligible, there is none."""
-        if not self.chosen:
-            return "none"
-        best = self.candidates[0]
-        if not best.eligible:
-            return "emergency"
-        return "hash" if best.distance_km is None else "nearest"
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    placed: PlacedNode
-    verdict: Verdict
-    tier: _Tier
-    distance_km: float | None
+_HASHES = 1 << 64
 
 
 def decide(
@@ -82,121 +30,158 @@ def decide(
     health: Mapping[str, Verdict],
     now: float,
     *,
-    count: int = 1,
+    count: int | None = None,
 ) -> Decision:
-    """Choose *count* nodes (1 to 8) for *client*. *function* None makes every node a candidate; a node that *health* misses is UNKNOWN."""
+    """Choose *count* nodes (1 to 8; None: as many as the policy says) for *client*.
+
+    *function* None makes every node a candidate; a node that *health*, an Outlook or bare verdicts, misses is UNKNOWN.
+    """
     index = view if isinstance(view, FleetIndex) else FleetIndex.of(view)
+    outlook = health if isinstance(health, Outlook) else Outlook(health)
+    policy = index.policy(function)
     placed = index.candidates(function)
-    if not placed:
-        what = "no function of that name" if placed is None else "no node to choose from"
-        return Decision((), (), TTL_DOUBTFUL_S, 0, what, now)
-    ranked = _rank(placed, client, health, spread=client.location is None or function in index.crowded)
-    pool, rest, emergency = _pool(ranked)
-    chosen = pool[: max(1, min(count, COUNT_MAX))]
+    place = _place(client, placed or (), policy)
+    question = _Question(client, place, policy, index.shed, outlook, spread=function in index.crowded)
+    ranked = sorted(
+        (question.rank(candidate) for candidate in placed or ()), key=lambda entry: (entry.tier, entry.order)
+    )
+    allowed = sum(entry.tier is not Tier.FORBIDDEN for entry in ranked)
+    wanted = max(1, min(policy.answers if count is None else count, COUNT_MAX))
+    ranked, chosen, emergency = _choose(ranked, allowed, wanted)
     return Decision(
-        candidates=(
-            *(_explain(entry, True, chosen[0], emergency) for entry in chosen),
-            *(_explain(entry, False, chosen[0], emergency) for entry in pool[len(chosen) :] + rest),
-        ),
+        client=client,
+        policy=policy,
+        place=place,
+        ranked=tuple(ranked),
         chosen=tuple(entry.placed.node for entry in chosen),
-        ttl_s=_ttl(ranked, chosen),
+        ttl_s=_ttl(ranked, chosen, outlook),
         # One candidate: the answer is the same for everybody.
-        scope=client.prefix_length if len(placed) > 1 else 0,
-        reason=_reason(chosen[0], client, emergency),
+        scope=client.prefix_length if allowed > 1 else 0,
         decided_at=now,
+        outlook=outlook,
+        shed=index.shed,
+        emergency=emergency,
+        nothing=_nothing(placed),
     )
 
 
-def _rank(
-    placed: tuple[PlacedNode, ...], client: ClientLocation, health: Mapping[str, Verdict], *, spread: bool
-) -> list[_Ranked]:
-    here = unit_vector(client.location) if client.location else None
-    ranked = []
-    for candidate in placed:
-        verdict = health.get(candidate.node.id, Verdict.UNKNOWN)
-        kilometres = None if here is None else distance_km(here, candidate.vector)
-        ranked.append(_Ranked(candidate, verdict, _tier(candidate.node, verdict), kilometres))
+def share_of(network: str, node: str) -> float:
+    """Return where *network* stands among all in *node*'s eyes, from 0 to 1: those below its share are given away first and taken back last."""
+    return _hash(f"{network} {node} shed") / _HASHES
 
-    def preference(entry: _Ranked) -> tuple[_Tier, float, int, str]:
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Everything that a candidate is measured by. *spread*: distance alone does not order the candidates."""
+
+    client: ClientLocation
+    place: Place
+    policy: RoutingPolicy
+    shed: Mapping[str, float]
+    outlook: Outlook
+    spread: bool
+
+    def rank(self, placed: PlacedNode) -> Ranked:
+        node, here = placed.node, self.place.vector
+        verdict = self.outlook.verdicts.get(node.id, Verdict.UNKNOWN)
+        kilometres = None if here is None else distance_km(here, placed.vector)
+        return Ranked(placed, verdict, self._tier(node, verdict), kilometres, self._order(node, kilometres))
+
+    def _tier(self, node: RoutedNode, verdict: Verdict) -> Tier:
+        if not self.policy.allows(node.region):
+            return Tier.FORBIDDEN
+        if node.draining:
+            return Tier.DRAINING
+        if verdict is Verdict.DOWN:
+            return Tier.DOWN
+        share = self.shed.get(node.id)
+        if share is not None and share_of(self.client.network, node.id) < share:
+            return Tier.SHEDDING
+        return Tier.ELIGIBLE
+
+    def _order(self, node: RoutedNode, kilometres: float | None) -> Order:
+        near = node.id in self.place.preferred
         # To the metre, so that nodes of one place tie and share its clients.
-        metres = 0.0 if entry.distance_km is None else round(entry.distance_km, 3)
-        node = entry.placed.node.id
-        return entry.tier, metres, -_affinity(client.network, node) if spread else 0, node
+        metres = 0.0 if near or kilometres is None else round(kilometres, 3)
+        spread = near or kilometres is None or self.spread
+        affinity = -_hash(f"{self.client.network} {node.id}") if spread else 0
+        return self._rank(node), not near, metres, affinity, node.id
 
-    return sorted(ranked, key=preference)
+    def _rank(self, node: RoutedNode) -> float:
+        if self.policy.kind is RoutingKind.FAILOVER:
+            regions = self.policy.regions
+            return regions.index(node.region) if node.region in regions else len(regions)
+        if self.policy.kind is RoutingKind.WEIGHTED:
+            return _weighted(self.client.network, node.region, self.policy.weights.get(node.region, 0))
+        return 0
 
 
-def _tier(node: RoutedNode, verdict: Verdict) -> _Tier:
-    if node.draining:
-        return _Tier.DRAINING
-    return _Tier.DOWN if verdict is Verdict.DOWN else _Tier.ELIGIBLE
+def _place(client: ClientLocation, placed: tuple[PlacedNode, ...], policy: RoutingPolicy) -> Place:
+    note = client.why
+    if not note and client.source == "country":
+        note = f"only its country, {client.country}, is known"
+    if (target := client.target) is not None:
+        there = [entry for entry in placed if target.node == entry.node.id or target.region == entry.node.region]
+        if there:
+            return Place(there[0].vector, target.words, note, frozenset(entry.node.id for entry in there))
+        note += ", where it has no node"
+    if (location := client.location or client.fallback) is not None:
+        return Place(unit_vector(location), _words(client), note)
+    note = note or "its place is unknown"
+    if policy.default_location is not None:
+        return Place(unit_vector(policy.default_location), "the function's default place", note)
+    # Without a place every node is as good: the hash keeps a network's choice stable and spreads the networks.
+    return Place(None, client.network, note)
 
 
-def _affinity(network: str, node: str) -> int:
+def _words(client: ClientLocation) -> str:
+    if client.source == "given":
+        return client.city or client.country or "the given place"
+    if client.source == "operator" and client.location is not None:
+        return "there"
+    return client.city or client.country or client.network
+
+
+def _weighted(network: str, region: str, weight: int) -> float:
+    """Weighted rendezvous hashing (Schindelhauer and Schomaker 2005): a region's share is its weight's, and a change of weight moves no more."""
+    if weight <= 0:
+        return math.inf
+    return -math.log((_hash(f"{network} {region} weight") + 1) / (_HASHES + 1)) / weight
+
+
+def _hash(text: str) -> int:
     """Rendezvous hashing (Thaler and Ravishankar 1998): a node that leaves moves only the networks that it had."""
-    return int.from_bytes(hashlib.blake2b(f"{network} {node}".encode(), digest_size=8).digest())
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
-def _pool(ranked: list[_Ranked]) -> tuple[list[_Ranked], list[_Ranked], str]:
-    """Split *ranked* into those to choose from and the rest, both best first, with the emergency's sentence when none is eligible."""
-    eligible = [entry for entry in ranked if entry.tier is _Tier.ELIGIBLE]
-    if eligible:
-        return eligible, ranked[len(eligible) :], ""
-    staying = [entry for entry in ranked if entry.tier is _Tier.DOWN]
+def _choose(ranked: list[Ranked], allowed: int, wanted: int) -> tuple[list[Ranked], list[Ranked], str]:
+    """Return *ranked* with those to choose from at its head, the chosen ones, and the emergency's sentence when none is eligible."""
+    candidates, forbidden = ranked[:allowed], ranked[allowed:]
+    eligible = [entry for entry in candidates if entry.tier <= Tier.SHEDDING]
+    if eligible or not candidates:
+        return ranked, eligible[:wanted], ""
+    staying = [entry for entry in candidates if entry.tier is Tier.DOWN]
     if staying:
-        return staying, ranked[len(staying) :], "every node that is not draining is down: answered as if they were up"
-    up = [entry for entry in ranked if entry.verdict is not Verdict.DOWN]
+        return ranked, staying[:wanted], "every node that is not draining is down: answered as if they were up"
+    up = [entry for entry in candidates if entry.verdict is not Verdict.DOWN]
+    down = [entry for entry in candidates if entry.verdict is Verdict.DOWN]
     if up:
-        down = [entry for entry in ranked if entry.verdict is Verdict.DOWN]
-        return up, down, "every node is draining: answered as if none were"
-    return ranked, [], "every node is draining and down: answered as if none were"
+        return up + down + forbidden, up[:wanted], "every node is draining: answered as if none were"
+    return ranked, down[:wanted], "every node is draining and down: answered as if none were"
 
 
-def _ttl(ranked: list[_Ranked], chosen: list[_Ranked]) -> int:
-    if any(entry.verdict is not Verdict.UP for entry in chosen):
+def _ttl(ranked: list[Ranked], chosen: list[Ranked], outlook: Outlook) -> int:
+    if not chosen or any(entry.verdict is not Verdict.UP or entry.placed.node.id in outlook.doubts for entry in chosen):
         return TTL_DOUBTFUL_S
-    farthest = chosen[-1].distance_km
-    for entry in ranked:
-        missed = farthest is None or entry.distance_km is None or entry.distance_km <= farthest
-        if entry.tier is _Tier.DOWN and missed:
-            return TTL_DOUBTFUL_S  # its clients should come home soon after it is back
+    last = chosen[-1].order[:3]
+    if any(entry.tier is Tier.DOWN and entry.order[:3] <= last for entry in ranked):
+        return TTL_DOUBTFUL_S  # its clients should come home soon after it is back
     return TTL_STEADY_S
 
 
-def _explain(entry: _Ranked, chosen: bool, best: _Ranked, emergency: str) -> Candidate:
-    node = entry.placed.node
-    return Candidate(
-        node=node.id,
-        region=node.region,
-        distance_km=entry.distance_km,
-        eligible=entry.tier is _Tier.ELIGIBLE,
-        chosen=chosen,
-        reason=_candidate_reason(entry, chosen, best, emergency),
-    )
-
-
-def _candidate_reason(entry: _Ranked, chosen: bool, best: _Ranked, emergency: str) -> str:
-    unprobed = " (not probed yet, counts as up)" if entry.verdict is Verdict.UNKNOWN else ""
-    if chosen:
-        return (emergency or ("eligible, by hash" if entry.distance_km is None else "eligible and nearest")) + unprobed
-    if entry.tier is _Tier.DRAINING:
-        return "draining"
-    if entry.tier is _Tier.DOWN:
-        return "down: probes of its ingress fail"
-    if entry.distance_km is None or best.distance_km is None:
-        return "eligible, but the hash prefers another" + unprobed
-    return f"eligible, but {entry.distance_km - best.distance_km:.0f} km farther than {best.placed.node.id}" + unprobed
-
-
-def _reason(best: _Ranked, client: ClientLocation, emergency: str) -> str:
-    node = best.placed.node.id
-    if best.distance_km is not None:
-        place = client.city or client.country or ("the given place" if client.source == "given" else client.network)
-        sentence = f"{node} is {best.distance_km:.0f} km from {place}"
-    else:
-        known = (
-            f"only its country, {client.country}, is known" if client.source == "country" else "its place is unknown"
-        )
-        # Without a place every node is as good: the hash keeps a network's choice stable and spreads the networks.
-        sentence = f"{node} by hash of {client.network}: {known}"
-    return f"{sentence}; {emergency}" if emergency else sentence
+def _nothing(placed: tuple[PlacedNode, ...] | None) -> str:
+    if placed is None:
+        return "no function of that name"
+    if not placed:
+        return "no node to choose from"
+    return "the policy forbids the region of every node that it is placed on"

@@ -28,12 +28,14 @@ def wanted(settings: Settings) -> Iterator[Listener]:
     for part, endpoint in (
         ("the control plane", settings.control_plane),
         ("the control plane", settings.fleet),
+        ("the control plane's metrics", settings.metrics),
         ("etcd", settings.etcd),
         ("etcd", settings.etcd_peer),
         ("the router's DNS", settings.router_dns),
         ("the router's HTTP", settings.router_http),
         ("the dashboard", settings.dashboard),
         *((f"node {node.id}", settings.ingress(node)) for node in settings.nodes),
+        *((f"node {node.id}", settings.ingress_tls(node)) for node in settings.nodes),
     ):
         address, port = endpoint.rsplit(":", 1)
         yield Listener(part, address, int(port))

@@ -68,6 +68,11 @@ class Settings:
         return f"{HOST}:{self.base_port + 3}"
 
     @property
+    def metrics(self) -> str:
+        """Where monitors read the control plane's metrics."""
+        return f"{HOST}:{self.base_port + 55}"
+
+    @property
     def keys(self) -> Path:
         """The folder with this cluster's keys and tokens, for its owner alone."""
         return self.state_dir / "keys"
@@ -96,8 +101,13 @@ class Settings:
         """Return where *node*'s ingress listens."""
         return f"{node.address}:{self.node_port}"
 
+    def ingress_tls(self, node: NodeSettings) -> str:
+        """Return where *node*'s ingress listens for https."""
+        return f"{node.address}:{self.base_port + _NODE_TLS}"
+
 
 _NODE = 80
+_NODE_TLS = 43
 
 
 def _nodes(regions: str, network: str) -> tuple[NodeSettings, ...]:

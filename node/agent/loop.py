@@ -7,7 +7,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
@@ -19,15 +19,19 @@ from nearhop.v1 import node_control_pb2 as pb
 from node.agent import codec, report, spool
 from node.agent.breakers import Breakers
 from node.agent.bundles import BundleError, BundleStore
+from node.agent.files import Files
 from node.agent.logbook import LogBook
 from node.agent.scheduled import ScheduledCalls
 from node.agent.sealing import Sealer
 from node.agent.session import Session
+from node.assets.store import AssetError
 from node.config import NodeConfig
 from node.haproxy.process import Ingress
 from node.haproxy.runtime import IngressError
 from node.plan import diff as plan
-from node.plan.records import FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
+from node.plan.needs import is_static, needs, pack_of
+from node.plan.records import Assets, FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
+from node.plan.routes import asset_set
 from node.plan.status import PlacementStatus, Progress, statuses_some
 from node.sandbox.activator import Demand, Refused
 from node.sandbox.activator import Refusal as Turned
@@ -48,10 +52,12 @@ _logger = log.get(__name__)
 class Agent:
     """The node's state in memory, and what changes it. The session and the pool call in; run() does the work."""
 
-    def __init__(self, settings: NodeConfig, ingress: Ingress, bundles: BundleStore) -> None:
+    def __init__(self, settings: NodeConfig, ingress: Ingress, bundles: BundleStore, files: Files) -> None:
         self._settings = settings
         self._ingress = ingress
         self._bundles = bundles
+        self._files = files
+        self._packs: set[str] = set()  # those that are being fetched
         self._snapshot = Snapshot()
         self._index = plan.index(self._snapshot)
         self._decoder = codec.Decoder()
@@ -129,6 +135,21 @@ class Agent:
         self._dirty |= plan.unsettled(self._index, self._observe())
         return self._routes
 
+    async def show_files(self) -> None:
+        """Tell the ingress, before it starts, which paths the files of the spooled functions answer."""
+        await self._files.show(self._file_sets(route for route in self._routes.values()))
+
+    def _file_sets(self, routes: Iterable[Route]) -> dict[str, Assets]:
+        """Return the packs by the names that *routes* give to what is shown of them before a program is asked."""
+        found: dict[str, Assets] = {}
+        for route in routes:
+            placement, good = self._index.placements.get(route.function), self._good.get(route.function)
+            for version in (placement.version if placement else None, good.version if good else None):
+                pack = None if version is None or is_static(version) else pack_of(version)
+                if pack is not None and asset_set(pack) == route.assets:
+                    found[route.assets] = pack
+        return found
+
     # What the session calls
 
     def hello(self) -> pb.Hello:
@@ -196,12 +217,16 @@ class Agent:
             body = self._bundles.receive(digest, message.offset, message.data, last=message.last)
             if body is None:
                 return
-            await asyncio.to_thread(self._bundles.write, digest, body)
-        except BundleError as error:
+            if digest in self._packs:
+                await self._files.write(digest, body)
+            else:
+                await asyncio.to_thread(self._bundles.write, digest, body)
+        except (BundleError, AssetError) as error:
             self._fetch_failed(digest, str(error))
         else:
             self._fetch_failures.pop(digest, None)
             self._fetching.pop(digest, None)
+            self._packs.discard(digest)
         self._wake.set()
 
     def refused(self, message: pb.BundleRefusal) -> None:
@@ -219,7 +244,8 @@ class Agent:
             f: r for f, r in self._refusals.items() if f in wanted and wanted[f].generation == r.generation
         }
         if self._fetch_failures:
-            digests = {p.version.digest for p in wanted.values() if p.version is not None}
+            versions = [p.version for p in wanted.values() if p.version is not None]
+            digests = {need.digest for version in versions for need in needs(version)}
             self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
         self.logbook.keep(wanted)
@@ -318,7 +344,13 @@ class Agent:
         if now - self._removed_at >= _REMOVE_EVERY_S:
             self._removed_at = now
             for action in plan.removals(self._index, self._observe()):
-                self._bundles.remove(action.digest)
+                self._remove(action)
+
+    def _remove(self, action: plan.RemoveBundle) -> None:
+        if action.pack:
+            self._files.store.remove(action.digest)
+        else:
+            self._bundles.remove(action.digest)
 
     def _look_round(self) -> None:
         """Attend to the next functions, so that each is looked at now and then whatever was missed."""
@@ -345,8 +377,8 @@ class Agent:
     async def _perform(self, action: plan.Action) -> bool:
         """Carry one action out; False when it has to wait."""
         match action:
-            case plan.FetchBundle(digest):
-                return self._fetch(digest)
+            case plan.FetchBundle(digest, _, pack):
+                return self._fetch(digest, pack=pack)
             case plan.StartSandbox(slot, spec):
                 return await self._start(slot, spec)
             case plan.SwitchRoutes(routes, changed):
@@ -356,8 +388,8 @@ class Agent:
             case plan.DrainSandbox(slot):
                 self._pool.retire(slot)
                 return True
-            case plan.RemoveBundle(digest):
-                self._bundles.remove(digest)
+            case plan.RemoveBundle():
+                self._remove(action)
                 return True
             case _:
                 assert_never(action)
@@ -368,11 +400,13 @@ class Agent:
             raise RuntimeError("the agent has no pool yet")
         return self.pool
 
-    def _fetch(self, digest: str) -> bool:
+    def _fetch(self, digest: str, *, pack: bool) -> bool:
         message = pb.NodeMessage(bundle_request=pb.BundleRequest(digest=digest))
         if self.session is None or not self.session.send(message):
             return False
         self._fetching[digest] = time.monotonic()
+        if pack:
+            self._packs.add(digest)
         return True
 
     async def _start(self, slot: int, spec: SandboxSpec) -> bool:
@@ -381,11 +415,14 @@ class Agent:
         except BundleError as error:
             self._fetch_failed(spec.version.digest, str(error))
             return False
+        self._ingress.expect_caching(spec.function, source)
         self._pool.start(slot, spec, source)
         return True
 
     async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:
         try:
+            if fresh := [routes[host] for host in changed if host in routes and routes[host].assets]:
+                await self._files.show(self._file_sets(fresh))
             await self._ingress.set_routes(routes)
         except (IngressError, OSError) as error:
             self._switch_error = f"the ingress cannot be switched: {getattr(error, 'strerror', None) or error}"
@@ -421,6 +458,7 @@ class Agent:
     def _observe(self) -> Observed:
         return Observed(
             bundles=self._bundles.stored,
+            packs=self._files.store.stored,
             fetching=frozenset(self._fetching),
             fetch_failures=self._fetch_failures,
             sandboxes=self._pool.views(),
@@ -483,6 +521,7 @@ class Agent:
             self._statuses_now(),
             self._pool,
             ingress_ready=self._ingress.ready,
+            load_limit=self._settings.load_limit,
         )
 
 

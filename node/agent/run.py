@@ -8,7 +8,7 @@ from nearhop.errors import NearhopError
 from nearhop.membership import Membership
 from nearhop.spiffe import Part, Role
 from node import config
-from node.agent import isolating, paths
+from node.agent import files, isolating, paths
 from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
 from node.agent.scheduled import ScheduledCalls
@@ -52,9 +52,10 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     ingress = Ingress(_ingress_settings(settings, sockets, maps))
     bundles = BundleStore(settings.state_dir / "bundles")
     await asyncio.to_thread(bundles.open)
-    agent = Agent(settings, ingress, bundles)
-    agent.load()
     sandboxes = await isolating.open_launcher(settings, sockets, deno)
+    assets = await files.open_files(settings.state_dir, (sockets, sandboxes.services), ingress, deno)
+    agent = Agent(settings, ingress, bundles, assets)
+    agent.load()
     agent.pool = Pool(
         _pool_settings(settings, sockets, sandboxes),
         ingress,
@@ -73,7 +74,9 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     if country_map is not None and await asyncio.to_thread(country_map.exists):
         ingress.link_countries(country_map)
         country_map = None
-    await ingress.start(agent.routes_at_start())
+    routes = agent.routes_at_start()
+    await agent.show_files()
+    await ingress.start(routes)
     _logger.info("ingress ready", listen=settings.listen)
     async with asyncio.TaskGroup() as group:
         work = [
@@ -81,6 +84,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
             tasks.spawn(group, agent.pool.run(), name="pool"),
             tasks.spawn(group, isolating.run_egress(settings, sandboxes), name="egress"),
             tasks.spawn(group, activator.run(), name="activator"),
+            tasks.spawn(group, assets.run(), name="static files"),
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
             tasks.spawn(group, agent.report(), name="report"),
@@ -90,6 +94,8 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         if membership is not None:
             work.append(tasks.spawn(group, membership.run(), name="membership"))
             work.append(tasks.spawn(group, agent.session.reopen_on_renewal(), name="session renewal"))
+        if settings.edge_cache_mib:
+            work.append(tasks.spawn(group, ingress.learn(), name="edge cache"))
         if settings.tls_listen:
             work.append(tasks.spawn(group, tls.follow(Path(settings.tls_certificates), ingress), name="certificates"))
         if settings.geoip_database:
@@ -143,7 +149,7 @@ def _pool_settings(settings: NodeConfig, sockets: Path, it: Launcher) -> Setting
         node=settings.id,
         region=settings.region,
         services={
-            name: Path(it.service(name)) for name in (("egress", "geo") if settings.geoip_database else ("egress",))
+            name: Path(it.service(name)) for name in ("egress", "assets", *(["geo"] if settings.geoip_database else []))
         },
     )
 

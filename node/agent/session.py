@@ -70,7 +70,7 @@ class Session:
     async def run(self) -> None:
         """Keep a stream up until cancelled."""
         failures = 0
-        turn = 0
+        turn = int(self._jitter() * len(self._endpoints))  # so that the fleet spreads over the control planes
         while True:
             endpoint = self._endpoints[turn % len(self._endpoints)]
             turn += 1

@@ -1,6 +1,6 @@
 """The backends: what a function is told of a request, its limits, and where the request goes. Pure."""
 
-from node.haproxy import pages, routing
+from node.haproxy import cache, pages, routing
 from node.haproxy.routing import field
 from node.haproxy.settings import (
     ACTIVATOR,
@@ -9,6 +9,7 @@ from node.haproxy.settings import (
     Ingress,
     activator_socket,
     assets_socket,
+    kept_name,
     sink_socket,
     slot_name,
     slot_socket,
@@ -18,34 +19,45 @@ CONCURRENCY = 500  # of a function without limits of its own: the contract's def
 WALL_MS = 30_000  # the same
 # What a client says of itself, of its place, or of who asked before it, in a header that only a platform may set.
 _SPOOFED_PREFIXES = ("x-nearhop-", "x-forwarded-", "cf-", "x-vercel-")
+_TOLD = "exception exceeded_subrequests"  # the reasons that only the sandbox itself knows
+_NO_LIMITS = "!{ var(txn.limits) -m found }"
 _SPOOFED = ("x-real-ip", "x-request-id", "forwarded", "true-client-ip", "cdn-loop")
 
 
-def defaults(ingress: Ingress) -> list[str]:
-    """Render the lines that all backends of functions share."""
+def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
+    """Render the lines that all backends of functions share, those *is_kept* of functions whose answers the edge cache keeps."""
+    # An `allow` here ends the rules of the backend itself too, and so its cache's.
+    plain = [] if is_kept else [f"http-request allow if {{ be_conn le {CONCURRENCY} }} {_NO_LIMITS}"]
     return [
         "balance first",  # the sandbox; after a failure the one retry avoids it, and so goes to the sink
         pages.asked_for_json(),
-        f"http-request set-timeout server var(txn.route),word(4,|) unless {{ var(txn.route),word(4,|) {WALL_MS} }}",
+        f"http-request set-timeout server var(txn.route),word(4,|) unless {{ var(txn.route) -m end |{WALL_MS} }}",
         *(f"http-request del-header {name} -m beg" for name in _SPOOFED_PREFIXES),
         *(f"http-request del-header {name}" for name in _SPOOFED),
         _told(ingress),
-        f"http-request allow if {{ be_conn le {CONCURRENCY} }} !{{ var(txn.limits) -m found }}",
-        "http-request set-var(txn.reason) str(exceeded_concurrency) unless { var(txn.limits) -m found }",
+        *plain,
+        f"http-request set-var(txn.reason) str(exceeded_concurrency) if {{ be_conn gt {CONCURRENCY} }} {_NO_LIMITS}",
+        *pages.counted("{ var(txn.reason) -m found }"),
         "http-request deny deny_status 503 if { var(txn.reason) -m found }",
-        *_limits(),
+        *_limits(ingress),
         "",
         "http-response deny deny_status 502 if { srv_id 2 }",
         "http-response set-var(txn.from) bool(1)",
-        "http-response set-var(txn.reason) str(exception) if { status 500 } { res.hdr(x-nearhop-reason) exception }",
+        f"http-response set-var(txn.reason) res.hdr(x-nearhop-reason) if {{ status 500 }} {{ res.hdr(x-nearhop-reason) {_TOLD} }}",
         "http-response del-header x-nearhop- -m beg",
         "http-response del-header x-request-id",
+        "http-response add-header x-nearhop-version %[var(txn.route),word(3,|)]",
+        "http-response add-header x-nearhop-reason %[var(txn.reason)] if { status 500 } { var(txn.reason) -m found }",
     ]
 
 
-def slot(ingress: Ingress, number: int) -> tuple[str, list[str]]:
-    """Return the title and the lines of a slot's backend."""
-    return f"backend {slot_name(number)} from slot", _servers(ingress, "sandbox", slot_socket(ingress.run_dir, number))
+def slot(ingress: Ingress, number: int) -> dict[str, list[str]]:
+    """Return the backends of a slot by title: the plain one, and the one that asks the edge cache first."""
+    servers = _servers(ingress, "sandbox", slot_socket(ingress.run_dir, number))
+    found = {f"backend {slot_name(number)} from slot": servers}
+    if ingress.cache_mib:
+        found[f"backend {kept_name(number)} from kept"] = [*cache.requests(), *cache.responses(), *servers]
+    return found
 
 
 def others(ingress: Ingress) -> dict[str, list[str]]:
@@ -68,6 +80,7 @@ def tables() -> dict[str, list[str]]:
     """Return the tables of counters by title."""
     return {
         "backend clients from base": ["stick-table type string len 128 size 100k expire 2h store gpc0"],
+        "backend refusals from base": ["stick-table type string len 96 size 20k expire 24h store http_req_cnt"],
         "backend functions from base": ["stick-table type string len 64 size 20k expire 1h store conn_cur"],
     }
 
@@ -90,28 +103,35 @@ def _told(ingress: Ingress) -> str:
     return f'http-request add-header {first[0]} "{text}"'
 
 
-def _limits() -> list[str]:
+def _limits(ingress: Ingress) -> list[str]:
+    rated = "{ var(txn.rate) -m found }"
     key = "%[var(txn.route),word(2,|)]|%[src]|%[date,div(txn.period)]"
+    limited = "{ var(txn.limits) -m found }"
+    over = "{ var(txn.reason) -m found }"
+    counted = [rule.removeprefix("http-request ") for rule in pages.counted(over)]
     lines = [
-        f"set-header x-nearhop-assets %[{field(routing.DIGEST)}] if {{ be_name {STATIC} }}",
-        f"set-var(txn.body) {field(routing.BODY)}",
-        "set-var(txn.reason) str(body_too_large) if { req.hdr_val(content-length),sub(txn.body) gt 0 }",
-        "deny deny_status 413 if { var(txn.reason) -m found }",
-        f"set-var(txn.concurrency) {field(routing.CONCURRENCY)}",
-        "track-sc1 var(txn.route),word(2,|) table functions",
-        "set-var(txn.reason) str(exceeded_concurrency) if { sc1_conn_cur,sub(txn.concurrency) gt 0 }",
-        "deny deny_status 503 if { var(txn.reason) -m found }",
-        f"allow if {{ {field(routing.RATE)} 0 }}",
-        f"set-var(txn.rate) {field(routing.RATE)}",
-        f"set-var(txn.period) {field(routing.PERIOD)}",
-        f"set-var-fmt(txn.client) {key}",
-        "track-sc0 var(txn.client) table clients",
-        "sc-inc-gpc0(0)",
-        "allow unless { sc0_get_gpc0,sub(txn.rate) gt 0 }",
-        "set-var(txn.reason) str(rate_limited)",
-        "set-var(txn.passed) date,mod(txn.period)",
-        "set-var(txn.retry_after) var(txn.period),sub(txn.passed)",
-        "deny deny_status 429",
+        f"set-header x-nearhop-assets %[{field(routing.FILES)},word(1,-)] if {{ be_name {STATIC} }}",
+        f"set-var(txn.body) {field(routing.BODY)} if {limited}",
+        f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length),sub(txn.body) gt 0 }}",
+        f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length) gt {ingress.max_body_bytes} }}",
+        *counted,
+        f"deny deny_status 413 if {over}",
+        f"set-var(txn.concurrency) {field(routing.CONCURRENCY)} if {limited}",
+        f"track-sc1 var(txn.route),word(2,|) table functions if {limited}",
+        f"set-var(txn.reason) str(exceeded_concurrency) if {limited} {{ sc1_conn_cur,sub(txn.concurrency) gt 0 }}",
+        *counted,
+        f"deny deny_status 503 if {over}",
+        # What follows is for functions that bound the requests of a client.
+        f"set-var(txn.rate) {field(routing.RATE)} if {limited} !{{ {field(routing.RATE)} 0 }}",
+        f"set-var(txn.period) {field(routing.PERIOD)} if {rated}",
+        f"set-var-fmt(txn.client) {key} if {rated}",
+        f"track-sc0 var(txn.client) table clients if {rated}",
+        f"sc-inc-gpc0(0) if {rated}",
+        f"set-var(txn.reason) str(rate_limited) if {rated} {{ sc0_get_gpc0,sub(txn.rate) gt 0 }}",
+        f"set-var(txn.passed) date,mod(txn.period) if {over}",
+        f"set-var(txn.retry_after) var(txn.period),sub(txn.passed) if {over}",
+        *counted,
+        f"deny deny_status 429 if {over}",
     ]
     return [f"http-request {line}" for line in lines]
 

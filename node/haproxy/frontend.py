@@ -4,7 +4,7 @@ A rule costs every request a twentieth to a quarter of a microsecond. So what on
 that ends the rules for the others, and what is wrong with a request is told by the backend `refusal`, which only such requests meet.
 """
 
-from node.haproxy import pages, routing
+from node.haproxy import cache, pages, routing
 from node.haproxy.settings import HEALTH_PATH, Ingress
 
 BODY_BYTES = 10 << 20  # of a function without limits of its own: the contract's default
@@ -26,10 +26,12 @@ def frontend(ingress: Ingress) -> list[str]:
         *_checks(ingress),
         *_client(ingress),
         "",
+        *cache.learning(ingress),
+        "",
         *_responses(ingress),
         "",
         "use_backend refusal if { var(txn.reason) -m found }",
-        f"use_backend %[{pages.SLOT}]",
+        "use_backend %[var(txn.route),word(1,|)]",
         "default_backend refusal",
     ]
 
@@ -40,13 +42,14 @@ def refusal() -> list[str]:
         pages.asked_for_json(),
         # Nothing else is known of a request when the name of its host is not valid.
         f"{_REASON} str(bad_host) unless {{ var(txn.host) -m found }} || {{ var(txn.route) -m found }}",
+        f"{_REASON} str(no_such_host) unless {{ var(txn.route) -m found }} || {{ var(txn.reason) -m found }}",
+        f"{_REASON} var(txn.route),field(5,|) unless {{ var(txn.reason) -m found }}",
+        *pages.counted("TRUE"),
         "http-request deny deny_status 400 if { var(txn.reason) -m str bad_host bad_framing }",
         "http-request deny deny_status 405 if { var(txn.reason) -m str bad_method }",
         "http-request deny deny_status 413 if { var(txn.reason) -m str body_too_large }",
         pages.returned(414, "{ var(txn.reason) -m str url_too_long }"),
-        f"{_REASON} str(no_such_host) unless {{ var(txn.route) -m found }}",
         "http-request deny deny_status 404 if { var(txn.reason) -m str no_such_host }",
-        f"{_REASON} var(txn.route),field(5,|)",
         "http-request deny deny_status 503",
     ]
 
@@ -85,7 +88,6 @@ def _checks(ingress: Ingress) -> list[str]:
         f"{_REASON} str(bad_method) if {{ method CONNECT TRACE }}",
         f"{_REASON} str(url_too_long) if {{ url,length gt {ingress.max_url_bytes} }}",
         f"{_REASON} str(body_too_large) if {{ req.hdr_val(content-length) gt {BODY_BYTES} }} !{{ var(txn.limits) -m found }}",
-        f"{_REASON} str(body_too_large) if {{ req.hdr_val(content-length) gt {ingress.max_body_bytes} }}",
         # RFC 9112 section 6.1; the other kinds HAProxy refuses or rewrites by itself
         f"{_REASON} str(bad_framing) if HTTP_1.0 {{ req.hdr_cnt(transfer-encoding) gt 0 }}",
     ]
@@ -114,10 +116,10 @@ def _responses(ingress: Ingress) -> list[str]:
     rules = [
         f"add-header x-nearhop-node {ingress.node}",
         f"add-header x-nearhop-region {ingress.region}",
-        "add-header x-nearhop-version %[var(txn.route),word(3,|)] if { var(txn.route) -m found }",
         "add-header x-request-id %[unique-id]",
-        "set-header x-nearhop-reason %[var(txn.reason)] if { var(txn.reason) -m found }",
+        *cache.mark(ingress),
         "allow if { var(txn.from) -m found }",
+        "set-header x-nearhop-version %[var(txn.route),word(3,|)] if { var(txn.route) -m found }",
         "set-var(txn.reason) str(exceeded_wall) if { status 504 }",
         *(
             f"set-var(txn.reason) {pages.ended(status)} if {{ status {status} }} !{{ var(txn.reason) -m found }}"

@@ -18,7 +18,7 @@ _RETURNED = {
     414: "The request's URL is too long.",
     431: "The request's header is too large.",
 }  # http-error knows them not
-SLOT = "var(txn.route),word(1,|)"
+SLOT = "var(txn.route),word(1,|),ltrim(c)"
 
 
 def asked_for_json() -> str:
@@ -31,6 +31,14 @@ def errors() -> list[str]:
     return [
         f'http-error status {status} content-type "{TEXT}" lf-string "{_page(_reason(status), sentence)}"'
         for status, sentence in _SENTENCES.items()
+    ]
+
+
+def counted(condition: str) -> list[str]:
+    """Render the rules that count a refusal by function and reason, where the agent can read it."""
+    return [
+        f"http-request set-var-fmt(txn.refused) %[var(txn.route),word(2,|)]|%[var(txn.reason)] if {condition}",
+        f"http-request track-sc2 var(txn.refused) table refusals if {condition}",
     ]
 
 

@@ -7,15 +7,16 @@ import re
 import signal
 import socket
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from nearhop import children, engines, log
-from node.haproxy import maps, render, settings
+from node.haproxy import cache, maps, render, settings
 from node.haproxy.runtime import Counters, IngressError, Runtime
 from node.plan.records import Route
 
 _READY_WITHIN_S = 5.0
+_LEARN_EVERY_S = 2.0
 _RESTART_DELAY_S = 0.1
 _RESTART_DELAY_MAX_S = 1.0
 _ENTRIES_ONE_BY_ONE = 16  # that are changed in place; more of them are cheaper as a whole new map
@@ -39,6 +40,8 @@ class Ingress:
         self._runtime = Runtime(Path(self.paths.stats_socket))
         self._process: asyncio.subprocess.Process | None = None
         self._maps: dict[str, str] = {}  # those that HAProxy has
+        self._routes: Mapping[str, Route] = {}
+        self._caching: set[str] = set()  # functions
         self._certificates: dict[str, str] = {}  # those that HAProxy has, by file name
         self._certificates_on_disk: dict[str, str] = {}
         self._reasons: dict[int, str] = {}
@@ -55,11 +58,12 @@ class Ingress:
         for address in (*self._settings.listen, *self._settings.tls_listen):
             _check_free(address)
         _write(self.paths.config, render.config(self._settings))
-        self._maps = maps.maps(routes).by_name()
+        self._routes = routes
+        self._maps = maps.maps(routes, self._caching).by_name()
         for name, text in self._maps.items():
             self._write_map(name, text)
         _write(self.paths.reasons, "")
-        for path in (self.paths.countries, self.paths.assets):
+        for path in (self.paths.countries, self.paths.assets, self.paths.caching):
             _ensure(path)
         _write(self.paths.certificates, "")
         async with self._lock:
@@ -105,10 +109,45 @@ class Ingress:
     async def set_routes(self, routes: Mapping[str, Route]) -> None:
         """Switch every hostname at once. Raises IngressError when HAProxy runs and did not take them over."""
         async with self._lock:
-            await self._replace(maps.maps(routes).by_name())
+            self._routes = routes
+            await self._route()
+
+    def expect_caching(self, function: str, source: bytes) -> None:
+        """Ask the edge cache before *function*, from its next route on, if the text of its program suggests answers that may be kept."""
+        if self._settings.cache_mib and cache.may_cache(source):
+            self._caching.add(function)
+
+    async def learn_caching(self) -> None:
+        """Ask the edge cache, from now on, before the functions that have given answers that may be kept. Raises IngressError."""
+        if self._settings.cache_mib and self.ready:
+            learned = await self._runtime.keys(settings.CACHING) - self._caching
+            if learned:
+                await self._cache_for(learned)
+
+    async def learn(self) -> None:
+        """Do so now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(_LEARN_EVERY_S)
+            try:
+                await self.learn_caching()
+            except (IngressError, OSError) as error:
+                _logger.warning("which functions give answers to be kept is not known", error=str(error))
+
+    async def _cache_for(self, functions: Collection[str]) -> None:
+        async with self._lock:
+            self._caching |= set(functions)
+            await self._route()
+
+    async def _route(self) -> None:
+        # What an entry refers to is there before the entry, and goes after it.
+        texts = maps.maps(self._routes, self._caching).by_name()
+        referred = {name: text for name, text in texts.items() if name != settings.HOSTS}
+        await self._replace({name: maps.joined(self._maps.get(name, ""), text) for name, text in referred.items()})
+        await self._replace({settings.HOSTS: texts[settings.HOSTS]})
+        await self._replace(referred)
 
     async def set_assets(self, files: Mapping[str, Iterable[str]]) -> None:
-        """Say which paths the files of each pack answer, by the pack's digest. Raises IngressError."""
+        """Say which paths each set of files answers, by the set's name. Raises IngressError."""
         async with self._lock:
             await self._replace({settings.ASSETS: maps.assets_map(files)})
 
@@ -169,6 +208,13 @@ class Ingress:
             return {}
         with contextlib.suppress(IngressError):  # it may end at any moment; supervise() reports that
             return await self._runtime.counters(slots)
+        return {}
+
+    async def refusals(self) -> dict[tuple[str, str], int]:
+        """Return how many requests HAProxy has refused since it started, by function ("" for none) and reason; nothing while it is not there."""
+        if self.ready:
+            with contextlib.suppress(IngressError):  # as above
+                return await self._runtime.refusals()
         return {}
 
     async def connections(self, slot: int) -> int:

@@ -9,7 +9,7 @@ quoting. The folder of the sockets stands in the text as it is, and so must not 
 
 from collections.abc import Iterator, Sequence
 
-from node.haproxy import backends, frontend, pages
+from node.haproxy import backends, cache, frontend, pages
 from node.haproxy.settings import Ingress, paths, sink_socket, slot_socket
 
 __all__ = ["Ingress", "config", "paths", "slot_socket"]
@@ -22,8 +22,11 @@ def config(ingress: Ingress) -> str:
 
 def _sections(ingress: Ingress) -> Iterator[tuple[str, Sequence[str]]]:
     yield "global", _global(ingress)
+    yield from cache.section(ingress).items()
     yield "defaults base", _defaults()
-    yield "defaults slot from base", backends.defaults(ingress)
+    yield "defaults slot from base", backends.defaults(ingress, is_kept=False)
+    if ingress.cache_mib:
+        yield "defaults kept from base", backends.defaults(ingress, is_kept=True)
     yield "frontend ingress from base", frontend.frontend(ingress)
     yield "backend refusal from base", frontend.refusal()
     yield (
@@ -35,7 +38,8 @@ def _sections(ingress: Ingress) -> Iterator[tuple[str, Sequence[str]]]:
     )
     yield from backends.tables().items()
     yield from backends.others(ingress).items()
-    yield from (backends.slot(ingress, number) for number in range(ingress.slots))
+    for number in range(ingress.slots):
+        yield from backends.slot(ingress, number).items()
 
 
 def _line(line: str) -> str:
@@ -51,6 +55,7 @@ def _global(ingress: Ingress) -> list[str]:
         "noreuseport",  # a second process on the same address must fail, not share it
         "hard-stop-after 30s",
         "tune.http.maxhdr 100",
+        "tune.h2.fe.max-concurrent-streams 100",
     ]
 
 

@@ -11,8 +11,8 @@ VERSION_HEADER = "x-nearhop-version"  # asks for one version of the deployment
 VERSION_KEY = "x-nearhop-version-key"  # whose requests all go to the same version: a header
 VERSION_COOKIE = "nearhop-version-key"  # the same as a cookie
 SHARES = 100
-# The fields of a route with limits of its own, after the four that every route has.
-BODY, CONCURRENCY, RATE, PERIOD, EPOCH, DIGEST = range(5, 11)
+# The fields of a route after the four that every route has: the first stands alone too, the others are limits of its own.
+EPOCH, BODY, CONCURRENCY, RATE, PERIOD, FILES = range(5, 11)
 _HOST = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\.?(:[0-9]{1,5})?$"
 _LIMITED = "{ var(txn.limits) -m found }"
 
@@ -21,9 +21,9 @@ def rules() -> list[str]:
     """Render the rules, in order; they end with txn.route, or without it when there is no such function."""
     lines = [
         f"set-var(txn.route) req.fhdr(host),map_str({HOSTS})",
-        "accept if { var(txn.route) -m beg s }",
+        "accept if { var(txn.route) -m beg s c }",
         *_by_name(),
-        "accept if { var(txn.route) -m beg s }",
+        "accept if { var(txn.route) -m beg s c }",
         *_by_share(),
         *_limits(),
         *_assets(),
@@ -72,8 +72,8 @@ def _limits() -> list[str]:
 
 def _assets() -> list[str]:
     found = f"{{ var(txn.asset),map_str({ASSETS}) -m found }}"
-    rest = "|".join(f"%[var(txn.limits),field({number},|)]" for number in range(2, 5))
+    rest = "|".join(f"%[var(txn.limits),field({number},|)]" for number in range(2, 6))
     return [
-        f"set-var-fmt(txn.asset) %[{field(DIGEST)}]|%[path,url_dec] if {_LIMITED}",
+        f"set-var-fmt(txn.asset) %[{field(FILES)}]|%[path] if {_LIMITED}",
         f"set-var-fmt(txn.route) {STATIC}|{rest} if {found}",
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nearhop.errors import NearhopError
-from node.haproxy.settings import CERTIFICATES, slot_name
+from node.haproxy.settings import CERTIFICATES, kept_name, slot_name
 
 _PAYLOAD_BYTES = 12_000  # a command and its payload must fit HAProxy's buffer of 16 KiB
 _TIMEOUT_S = 2.0
@@ -23,6 +23,9 @@ class Counters:
 
     finished: int
     in_flight: int
+
+    def __add__(self, other: "Counters") -> "Counters":
+        return Counters(self.finished + other.finished, self.in_flight + other.in_flight)
 
 
 class Runtime:
@@ -65,6 +68,17 @@ class Runtime:
         if "not found" in await self.ask(f"set map {path} {key} {value}"):
             await self._expect(f"add map {path} {key} {value}", "")
 
+    async def keys(self, path: str) -> set[str]:
+        """Return the keys of a map. Raises IngressError."""
+        entries = [line.split() for line in (await self.ask(f"show map {path}")).splitlines() if line]
+        if any(not fields[0].startswith("0x") for fields in entries):
+            raise IngressError(f"HAProxy does not show {path}: {' '.join(entries[0])}")
+        return {fields[1] for fields in entries}
+
+    async def refusals(self) -> dict[tuple[str, str], int]:
+        """Return how many requests the ingress has refused itself, by function ("" for none) and reason."""
+        return dict(parse_refusals(await self.ask("show table refusals")))
+
     async def put_certificate(self, file: str, pem: str, *, known: bool) -> None:
         """Serve the chain and key *pem* under the name *file*, in place of the one before where it is *known*."""
         if not known:
@@ -81,15 +95,20 @@ class Runtime:
 
     async def counters(self, slots: Iterable[int]) -> dict[int, Counters]:
         """Return the counters of *slots*, asked for in one connection."""
-        wanted = {slot_name(slot): slot for slot in slots}
+        wanted = {name(slot): slot for slot in slots for name in (slot_name, kept_name)}
         if not wanted:
             return {}
-        answer = await self.ask(";".join(f"show stat {name} 4 -1" for name in wanted))
-        return {wanted[name]: counters for name, counters in parse_stat(answer) if name in wanted}
+        found: dict[int, Counters] = {}
+        # Which of them there are depends on the cache; of one that is not there HAProxy says nothing but its table's head.
+        for name, counters in parse_stat(await self.ask(";".join(f"show stat {name} 4 -1" for name in wanted))):
+            if (slot := wanted.get(name)) is not None:
+                found[slot] = found.get(slot, Counters(0, 0)) + counters
+        return found
 
     async def connections(self, slot: int) -> int:
         """Return how many connections HAProxy holds to the slot's socket, idle ones included."""
-        return parse_connections(await self.ask(f"show servers conn {slot_name(slot)}"))
+        answers = [await self.ask(f"show servers conn {name(slot)}") for name in (slot_name, kept_name)]
+        return sum(map(parse_connections, answers))
 
     async def _expect(self, command: str, answer: str) -> str:
         said = (await self.ask(command)).strip()
@@ -108,10 +127,19 @@ def parse_stat(answer: str) -> Iterator[tuple[str, Counters]]:
             header = [row[0][2:], *row[1:]]
             continue
         fields = dict(zip(header, row, strict=False))
-        if fields["svname"] != "sandbox":
+        if fields.get("svname") != "sandbox":  # of a backend that is not there it says so in words
             continue
         in_flight = int(fields["scur"] or 0) + int(fields["qcur"] or 0)
         yield fields["pxname"], Counters(int(fields["stot"] or 0) - int(fields["scur"] or 0), in_flight)
+
+
+def parse_refusals(answer: str) -> Iterator[tuple[tuple[str, str], int]]:
+    """Read the answer to `show table refusals`."""
+    for line in answer.splitlines():
+        values = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if "key" in values:
+            function, _, reason = values["key"].partition("|")
+            yield (function, reason), int(values["http_req_cnt"])
 
 
 def parse_connections(answer: str) -> int:

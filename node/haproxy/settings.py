@@ -11,6 +11,7 @@ PICKS = "picks.map"
 ASSETS = "assets.map"
 REASONS = "reasons.map"
 COUNTRIES = "countries.map"
+CACHING = "caching.map"
 CERTIFICATES = "certificates.list"
 NO_SLOT = "none"
 ACTIVATOR = "activator"
@@ -52,6 +53,7 @@ class Paths:
     assets: str
     reasons: str
     countries: str
+    caching: str
     certificates: str
 
 
@@ -65,12 +67,18 @@ def paths(ingress: Ingress) -> Paths:
         assets=f"{ingress.map_dir}/{ASSETS}",
         reasons=f"{ingress.map_dir}/{REASONS}",
         countries=f"{ingress.map_dir}/{COUNTRIES}",
+        caching=f"{ingress.map_dir}/{CACHING}",
         certificates=f"{ingress.map_dir}/{CERTIFICATES}",
     )
 
 
 def slot_name(slot: int) -> str:
     return f"s{slot:03d}"
+
+
+def kept_name(slot: int) -> str:
+    """Return the name of the slot's other backend, which asks the edge cache first."""
+    return f"c{slot_name(slot)}"
 
 
 def slot_socket(run_dir: str, slot: int) -> str:

@@ -20,6 +20,7 @@ from node.plan.records import (
     Version,
     sandbox_spec,
 )
+from node.plan.routes import asset_set
 
 BOOTS_AT_ONCE = 4  # of programs that no request waits for: the others keep the processors for themselves
 EVICTABLE_S = 1.0  # unused for so long, a sandbox gives its slot to a function that has none
@@ -329,9 +330,9 @@ def _files(placement: Placement, version: Version) -> Route:
 
 
 def _pack(version: Version) -> str:
-    """Return the digest of the files that answer before the program does."""
+    """Name the files that answer before the program does."""
     pack = pack_of(version)
-    return "" if pack is None or pack.program_first else pack.digest
+    return "" if pack is None or pack.program_first else asset_set(pack)
 
 
 def _limited(route: Route, placement: Placement, observed: Observed) -> Route:

@@ -180,8 +180,8 @@ class Route:
     """Where requests for one hostname go; *slot* is None while the function has no ready sandbox.
 
     *slots* are those of several sandboxes of the version, any of which may serve. *startable* without a slot: the first request starts one.
-    *shares* divide the requests among versions, a hundred in all; *refusal* is the reason why none is served. *assets* is the digest of the
-    files that answer before the program does, *static* says that there is no program.
+    *shares* divide the requests among versions, a hundred in all; *refusal* is the reason why none is served. *assets* names the set
+    of files that answer before the program does (see routes), *static* says that there is no program.
     """
 
     function: str

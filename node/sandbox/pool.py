@@ -36,7 +36,7 @@ _WARM_LIMITS = Limits()  # what a process is started with whose program is not k
 _WARM_BOOT_S = 0.2
 _WARM_LEAVES_FREE = 1  # slots that no waiting process takes
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
-_LEVELS = frozenset({"debug", "info", "warn", "error"})
+_LEVELS = frozenset({"debug", "info", "warn", "error", "limit"})
 _logger = log.get(__name__)
 
 Logged = Callable[[SandboxSpec, str, str, str], None]  # level, text, reason code
@@ -481,7 +481,9 @@ class Pool:
                 _logger.debug("function log", function=_name(held), slot=slot, message=message.text)
                 level, _, text = message.text.partition(": ")
                 if held.spec is not None:
-                    self.logged(held.spec, level if level in _LEVELS else "info", text, "")
+                    # The guest's own word of a limit begins with the reason code.
+                    reason = text.partition(": ")[0] if level == "limit" else ""
+                    self.logged(held.spec, level if level in _LEVELS else "info", text, reason[:64])
 
     async def _kill(self, slot: int, held: _Held, reason: Reason) -> None:
         if reason is not Reason.RETIRED:

@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from nearhop import private
+from nearhop.bearer import BearerChannel
 from nearhop.errors import NearhopError
 
 IDENTITY_FILE = "identity.pem"
@@ -92,14 +93,31 @@ def save(folder: Path, credentials: Credentials) -> None:
     private.write(folder / IDENTITY_FILE, credentials.key + credentials.chain)
 
 
-def server_credentials(current: Callable[[], Credentials], *, clients: bool) -> grpc.ServerCredentials:
-    """Serve with what *current* returns at each handshake (on gRPC's own threads); with *clients*, only to certificates of its authorities."""
+def server_credentials(
+    current: Callable[[], Credentials], *, clients: bool, begun: Callable[[], None] = lambda: None
+) -> grpc.ServerCredentials:
+    """Serve with what *current* returns at each handshake; with *clients*, only to certificates of its authorities.
 
-    def configuration() -> Any:
+    *current* and *begun* are called as a handshake begins, on gRPC's own threads.
+    """
+    served = current()
+
+    def changed() -> Any:
+        # A configuration that is handed over makes gRPC build all of TLS anew, and handshakes that are under way beside it may fail for it: None
+        # says that the one before is still right.
+        nonlocal served
+        begun()
         own = current()
-        return grpc.ssl_server_certificate_configuration([(own.key, own.chain)], own.authorities if clients else None)
+        if own == served:
+            return None
+        served = own
+        return _configuration(own, clients)
 
-    return grpc.dynamic_ssl_server_credentials(configuration(), configuration, clients)
+    return grpc.dynamic_ssl_server_credentials(_configuration(served, clients), changed, clients)
+
+
+def _configuration(own: Credentials, clients: bool) -> Any:
+    return grpc.ssl_server_certificate_configuration([(own.key, own.chain)], own.authorities if clients else None)
 
 
 def channel(
@@ -114,10 +132,9 @@ def channel(
     secure = grpc.ssl_channel_credentials(
         authorities, credentials.key if credentials else None, credentials.chain if credentials else None
     )
-    if token:
-        secure = grpc.composite_channel_credentials(secure, grpc.access_token_call_credentials(token))
     own = (("grpc.ssl_target_name_override", CONTROL_PLANE_NAME), ("grpc.use_local_subchannel_pool", 1))
-    return grpc.aio.secure_channel(endpoint, secure, options=(*own, *options))
+    opened = grpc.aio.secure_channel(endpoint, secure, options=(*own, *options))
+    return BearerChannel(opened, token) if token else opened
 
 
 def explain(error: grpc.aio.AioRpcError) -> str:

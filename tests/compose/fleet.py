@@ -77,9 +77,9 @@ async def run(*argv: str | Path, within: float = 120.0, cwd: Path = ROOT, **env:
     return Ran(process.returncode or 0, out.decode(), err.decode())
 
 
-async def must(*argv: str | Path, within: float = 120.0) -> str:
+async def must(*argv: str | Path, within: float = 120.0, cwd: Path = ROOT) -> str:
     """Run a command that has to succeed, and return what it printed."""
-    ran = await run(*argv, within=within)
+    ran = await run(*argv, within=within, cwd=cwd)
     assert ran.status == 0, f"{' '.join(map(str, argv))}: exit status {ran.status}\n{ran.stdout}\n{ran.stderr}"
     return ran.stdout
 

@@ -200,6 +200,24 @@ async def test_the_whole_fleet_may_be_taken_down_and_comes_back_as_it_was() -> N
     assert {client: await fleet.fetch(client) for client in CLIENTS.values()} == before
 
 
+async def test_etcds_certificates_can_be_renewed_while_clients_notice_nothing(tmp_path: Path) -> None:
+    stopped = [*fleet.CONTROL_PLANES, *fleet.ETCD]
+    compose = [*(await fleet.compose_commands())[0]]
+    member = ("cp", f"{fleet.container('etcd-1')}:/tls/etcd-member.pem", "-")
+    before = await fleet.docker(*member)
+    async with Traffic() as traffic:
+        begin = time.monotonic()
+        # docs/join.md has these three commands.
+        await fleet.must(*compose, "stop", *stopped, cwd=fleet.COMPOSE)
+        await fleet.must(*compose, "run", "--rm", "-e", "RENEW=1", "init", cwd=fleet.COMPOSE)
+        await fleet.must(*compose, "up", "--detach", cwd=fleet.COMPOSE)
+        await fleet.all_healthy()
+        fleet.figure(f"etcd's certificates renewed: every part is healthy again {time.monotonic() - begin:.1f} s later")
+    assert await fleet.docker(*member) != before
+    assert not traffic.failures
+    assert (await fleet.deploy(tmp_path, "renewed")).status == 0
+
+
 async def test_a_node_more_in_a_region_is_one_command() -> None:
     name, address = "london-2", "127.78.2.12"
     begin = time.monotonic()

@@ -35,6 +35,16 @@ def test_keys_are_made_once(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_renewal_replaces_etcds_certificates_and_keeps_the_key_that_seals_the_authority(tmp_path: Path) -> None:
+    assert run("keys", tmp_path, "--etcd-name", "etcd1").returncode == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    renewed = run("keys", tmp_path, "--renew", "--etcd-name", "etcd1")
+    assert renewed.returncode == 0, renewed.stderr
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] == before[name]} == {setup.KEY_FILE}
+
+
 async def test_tokens_let_their_parts_in_and_are_made_anew_for_those_outside_only(
     store: Store, shared_etcd: Etcd, tmp_path: Path
 ) -> None:

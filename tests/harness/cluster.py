@@ -70,9 +70,11 @@ class ControlPlane(Process):
     ) -> None:
         self.address = f"{address}:7400"
         self.fleet = f"{address}:7403"
+        self.metrics = f"{address}:7455"
         self.keys = keys
         config = {
             "listen": self.address,
+            "metrics_listen": self.metrics,
             "etcd_tls": {
                 "authority": keys / etcd_tls.AUTHORITY,
                 "certificate": keys / f"{etcd_tls.CLIENT}.pem",

@@ -33,6 +33,8 @@ class Control(rpc.NodeControlServicer):
         self.reports: list[pb.NodeReport] = []
         self.hellos: list[pb.Hello] = []
         self.requests: list[str] = []
+        self.logs: list[pb.NodeLog] = []
+        self.results: list[pb.ScheduledResult] = []
         self.refuse = ""
         self.port = 0
         self._streams: list[asyncio.Queue[pb.NodeInstruction]] = []
@@ -63,6 +65,10 @@ class Control(rpc.NodeControlServicer):
                         self.hellos.append(message.hello)
                     case "report":
                         self.reports.append(message.report)
+                    case "log":
+                        self.logs.append(message.log)
+                    case "scheduled_result":
+                        self.results.append(message.scheduled_result)
                     case "bundle_request":
                         await self._send_bundle(queue, message.bundle_request.digest)
 
@@ -96,6 +102,10 @@ class Control(rpc.NodeControlServicer):
         self.revision += 1
         for queue in self._streams:
             await queue.put(pb.NodeInstruction(snapshot=self.snapshot()))
+
+    async def instruct(self, instruction: pb.NodeInstruction) -> None:
+        for queue in self._streams:
+            await queue.put(instruction)
 
     async def deploy(
         self,

@@ -16,37 +16,58 @@ class DialectName(StrEnum):
 
     WORKERS = "workers"
     DENO = "deno"
+    VERCEL = "vercel"
+    STATIC = "static"
 
 
 def deploy(
-    path: Annotated[Path, typer.Argument(help="A .js, .ts, .mjs, .jsx or .tsx file, or a project folder.")],
+    path: Annotated[
+        Path, typer.Argument(help="A .js, .ts, .mjs, .jsx or .tsx file, a project folder, or a folder of static files.")
+    ],
     *,
     name: Annotated[
-        str | None, typer.Option(help="The function; by default the file's, the folder's or wrangler.toml's name.")
+        str | None, typer.Option(help="The function; by default the file's, the folder's or the configuration's name.")
     ] = None,
     message: Annotated[str, typer.Option("--message", "-m", help="What this version is, for people.")] = "",
     entrypoint: Annotated[str | None, typer.Option(help="The entrypoint, relative to the folder.")] = None,
+    environment: Annotated[
+        str | None, typer.Option("--env", help="The environment of the Wrangler configuration.")
+    ] = None,
     dialect: Annotated[DialectName | None, typer.Option(help="Overrides what the program's text tells.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Bundle, and print what would be deployed; nothing is sent.")
+    ] = False,
     as_json: options.Json = False,
     at: options.Endpoint = None,
     state_dir: options.StateDir = None,
 ) -> None:
-    """Bundle a program into one module and run it on every node.
+    """Bundle a program into one module and run it on every node, with its static files.
 
-    Ends with 1 when a node refuses it; the version before goes on serving then.
+    Reads wrangler.toml, vercel.json and deno.json as they are, and warns of what is not honored in them. Ends with 1 when a node refuses the
+    version; the one before goes on serving then.
     """
     from controlplane.bundle import bundle, locate  # noqa: PLC0415  # keeps --help quick
-    from controlplane.cli import deploying, rpc  # noqa: PLC0415
+    from controlplane.cli import deploying, manifesting, rpc, show  # noqa: PLC0415
     from controlplane.model import Dialect  # noqa: PLC0415
 
-    target = endpoint.resolve(at, state_dir)
-    project = locate(path, entrypoint)
+    target = None if dry_run else endpoint.resolve(at, state_dir)
+    chosen = Dialect(dialect.value) if dialect else None
+    project = locate(path, entrypoint, environment=environment, dialect=chosen)
     function = name or project.name
     if function is None:
         raise Failure(f"no function name can be made of {path}", do="Give one with --name NAME", status=Exit.USAGE)
 
     async def work() -> None:
-        made = await bundle(project, Dialect(dialect.value) if dialect else None)
+        made = await bundle(project, chosen)
+        for warning in made.warnings:
+            show.note(f"warning: {show.line(warning)}", style="yellow")
+        if target is None:
+            planned = manifesting.plan(made, function)
+            if as_json:
+                show.emit(planned)
+            for line in [] if as_json else manifesting.lines(planned):
+                show.say(show.line(line))
+            return
         async with rpc.connect(target) as connection:
             with deploying.Progress() as progress:
                 _, ended = await deploying.deploy(

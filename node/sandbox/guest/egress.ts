@@ -3,7 +3,6 @@
 
 const REASON = "x-nearhop-reason";
 
-type Fetch = typeof globalThis.fetch;
 type ClientInit = RequestInit & { client?: Deno.HttpClient };
 
 export interface Egress {
@@ -14,13 +13,17 @@ export interface Egress {
 }
 
 /** Return the way out by the proxy on *path*; null leaves what the engine's own permissions allow. */
-export function egress(host: typeof Deno, realFetch: Fetch, path: string | null | undefined): Egress | null {
-  if (!path) return null;
-  const client = host.createHttpClient({ proxy: { transport: "unix", path } });
+export function connectEgress(host: typeof Deno, path: string | null): Egress | null {
+  if (path === null) return null;
+  const realFetch = globalThis.fetch;
+  let made: Deno.HttpClient | undefined; // at the first request: a client takes milliseconds to make
+  const client = () => made ??= host.createHttpClient({ proxy: { transport: "unix", path } });
   return {
-    client,
+    get client() {
+      return client();
+    },
     async fetch(input, init) {
-      const answer = await realFetch(input, { ...init, client } as ClientInit);
+      const answer = await realFetch(input, { ...init, client: client() } as ClientInit);
       const reason = answer.headers.get(REASON);
       if (answer.status < 400 || reason === null || !reason.startsWith("egress_")) return answer;
       const { message } = await answer.json() as { message: string };

@@ -10,6 +10,7 @@
 
 import { installConsole, report } from "./report.ts";
 import { adaptRequests } from "./request.ts";
+import { connectEgress } from "./egress.ts";
 import { closeDoors, preload, safeProcess } from "./doors.ts";
 import { answering, type Handler } from "./answer.ts";
 import { parse } from "./settings.ts";
@@ -53,7 +54,7 @@ await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
 // The engine asks for permission at each new connection, so the sockets of the node's services stay open to the guest. To the program they are
 // not: its fetch() takes no path, and a socket cannot be read as a file.
 
-adaptRequests(host, settings.sockets.egress, subrequests.spend);
+adaptRequests(subrequests.spend, connectEgress(host, settings.sockets.egress));
 await preload(source);
 safeProcess(settings.env);
 closeDoors(settings.dialect === "deno");

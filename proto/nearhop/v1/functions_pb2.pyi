@@ -140,12 +140,14 @@ class TailLogsRequest(_message.Message):
     def __init__(self, function: _Optional[str] = ...) -> None: ...
 
 class LogEntries(_message.Message):
-    __slots__ = ("entries", "missed")
+    __slots__ = ("entries", "missed", "elsewhere")
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     MISSED_FIELD_NUMBER: _ClassVar[int]
+    ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
     entries: _containers.RepeatedCompositeFieldContainer[_common_pb2.LogEntry]
     missed: int
-    def __init__(self, entries: _Optional[_Iterable[_Union[_common_pb2.LogEntry, _Mapping]]] = ..., missed: _Optional[int] = ...) -> None: ...
+    elsewhere: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, entries: _Optional[_Iterable[_Union[_common_pb2.LogEntry, _Mapping]]] = ..., missed: _Optional[int] = ..., elsewhere: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetFunctionRequest(_message.Message):
     __slots__ = ("name",)

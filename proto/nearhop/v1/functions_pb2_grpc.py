@@ -149,8 +149,8 @@ class FunctionsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TailLogs(self, request, context):
-        """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every connected node, the last
-        ones first. A slow reader misses entries and is told how many.
+        """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every node that is connected
+        to the control plane which is asked, what was said lately first. A slow reader misses entries and is told how many.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

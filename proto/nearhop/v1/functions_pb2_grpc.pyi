@@ -54,8 +54,8 @@ class FunctionsStub:
     ListSecrets: _grpc.UnaryUnaryMultiCallable[_functions_pb2.ListSecretsRequest, _functions_pb2.ListSecretsResponse]
     """The names of a function's secrets, in order."""
     TailLogs: _grpc.UnaryStreamMultiCallable[_functions_pb2.TailLogsRequest, _functions_pb2.LogEntries]
-    """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every connected node, the last
-    ones first. A slow reader misses entries and is told how many.
+    """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every node that is connected
+    to the control plane which is asked, what was said lately first. A slow reader misses entries and is told how many.
     """
     DeleteFunction: _grpc.UnaryUnaryMultiCallable[_functions_pb2.DeleteFunctionRequest, _functions_pb2.DeleteFunctionResponse]
     """Removes the function with its versions and its deployment: nodes stop its sandboxes, routers stop answering its hostnames.
@@ -88,8 +88,8 @@ class FunctionsAsyncStub(FunctionsStub):
     ListSecrets: _aio.UnaryUnaryMultiCallable[_functions_pb2.ListSecretsRequest, _functions_pb2.ListSecretsResponse]  # type: ignore[assignment]
     """The names of a function's secrets, in order."""
     TailLogs: _aio.UnaryStreamMultiCallable[_functions_pb2.TailLogsRequest, _functions_pb2.LogEntries]  # type: ignore[assignment]
-    """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every connected node, the last
-    ones first. A slow reader misses entries and is told how many.
+    """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every node that is connected
+    to the control plane which is asked, what was said lately first. A slow reader misses entries and is told how many.
     """
     DeleteFunction: _aio.UnaryUnaryMultiCallable[_functions_pb2.DeleteFunctionRequest, _functions_pb2.DeleteFunctionResponse]  # type: ignore[assignment]
     """Removes the function with its versions and its deployment: nodes stop its sandboxes, routers stop answering its hostnames.
@@ -173,8 +173,8 @@ class FunctionsServicer(metaclass=_abc_1.ABCMeta):
         request: _functions_pb2.TailLogsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_functions_pb2.LogEntries], _abc.AsyncIterator[_functions_pb2.LogEntries]]:
-        """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every connected node, the last
-        ones first. A slow reader misses entries and is told how many.
+        """Streams the function's log: what its programs print, uncaught exceptions, and limits that they ran into, from every node that is connected
+        to the control plane which is asked, what was said lately first. A slow reader misses entries and is told how many.
         """
 
     @_abc_1.abstractmethod

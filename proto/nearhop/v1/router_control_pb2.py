@@ -26,7 +26,7 @@ from nearhop.v1 import common_pb2 as nearhop_dot_v1_dot_common__pb2
 from nearhop.v1 import nodes_pb2 as nearhop_dot_v1_dot_nodes__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fnearhop/v1/router_control.proto\x12\nnearhop.v1\x1a\x17nearhop/v1/common.proto\x1a\x16nearhop/v1/nodes.proto\"p\n\rRouterMessage\x12(\n\x05hello\x18\x01 \x01(\x0b\x32\x17.nearhop.v1.RouterHelloH\x00\x12*\n\x06report\x18\x02 \x01(\x0b\x32\x18.nearhop.v1.RouterReportH\x00\x42\t\n\x07message\"G\n\x0bRouterHello\x12\x0e\n\x06router\x18\x01 \x01(\t\x12\x0b\n\x03\x64ns\x18\x02 \x01(\t\x12\x0c\n\x04http\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\"n\n\x0cRouterReport\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12%\n\x08verdicts\x18\x02 \x03(\x0b\x32\x13.nearhop.v1.Witness\x12(\n\x07\x61nswers\x18\x03 \x03(\x0b\x32\x17.nearhop.v1.AnswerCount\"]\n\x0b\x41nswerCount\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\"\x80\x01\n\x0bRoutingView\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12%\n\x05nodes\x18\x03 \x03(\x0b\x32\x16.nearhop.v1.RoutedNode\x12-\n\tfunctions\x18\x04 \x03(\x0b\x32\x1a.nearhop.v1.RoutedFunction\"\x88\x01\n\nRoutedNode\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12&\n\x08location\x18\x03 \x01(\x0b\x32\x14.nearhop.v1.Location\x12$\n\x07ingress\x18\x04 \x01(\x0b\x32\x13.nearhop.v1.Ingress\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\"@\n\x0eRoutedFunction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\thostnames\x18\x02 \x03(\t\x12\r\n\x05nodes\x18\x03 \x03(\t2O\n\rRouterControl\x12>\n\x04Sync\x12\x19.nearhop.v1.RouterMessage\x1a\x17.nearhop.v1.RoutingView(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fnearhop/v1/router_control.proto\x12\nnearhop.v1\x1a\x17nearhop/v1/common.proto\x1a\x16nearhop/v1/nodes.proto\"p\n\rRouterMessage\x12(\n\x05hello\x18\x01 \x01(\x0b\x32\x17.nearhop.v1.RouterHelloH\x00\x12*\n\x06report\x18\x02 \x01(\x0b\x32\x18.nearhop.v1.RouterReportH\x00\x42\t\n\x07message\"G\n\x0bRouterHello\x12\x0e\n\x06router\x18\x01 \x01(\t\x12\x0b\n\x03\x64ns\x18\x02 \x01(\t\x12\x0c\n\x04http\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\"\x92\x01\n\x0cRouterReport\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12%\n\x08verdicts\x18\x02 \x03(\x0b\x32\x13.nearhop.v1.Witness\x12(\n\x07\x61nswers\x18\x03 \x03(\x0b\x32\x17.nearhop.v1.AnswerCount\x12\x0f\n\x07seen_up\x18\x04 \x03(\t\x12\x11\n\tseen_down\x18\x05 \x03(\t\"]\n\x0b\x41nswerCount\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\"\xbc\x01\n\x0bRoutingView\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12%\n\x05nodes\x18\x03 \x03(\x0b\x32\x16.nearhop.v1.RoutedNode\x12-\n\tfunctions\x18\x04 \x03(\x0b\x32\x1a.nearhop.v1.RoutedFunction\x12$\n\x07signals\x18\x05 \x01(\x0b\x32\x13.nearhop.v1.Signals\x12\x14\n\x0csignals_only\x18\x06 \x01(\x08\"z\n\x07Signals\x12\x11\n\tunchanged\x18\x01 \x01(\x08\x12\'\n\x06sights\x18\x02 \x03(\x0b\x32\x17.nearhop.v1.RouterSight\x12\x0e\n\x06silent\x18\x03 \x03(\t\x12#\n\x05loads\x18\x04 \x03(\x0b\x32\x14.nearhop.v1.NodeLoad\"7\n\x0bRouterSight\x12\x0e\n\x06router\x18\x01 \x01(\t\x12\n\n\x02up\x18\x02 \x03(\t\x12\x0c\n\x04\x64own\x18\x03 \x03(\t\"&\n\x08NodeLoad\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04load\x18\x02 \x01(\x01\"\x88\x01\n\nRoutedNode\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12&\n\x08location\x18\x03 \x01(\x0b\x32\x14.nearhop.v1.Location\x12$\n\x07ingress\x18\x04 \x01(\x0b\x32\x13.nearhop.v1.Ingress\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\"k\n\x0eRoutedFunction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\thostnames\x18\x02 \x03(\t\x12\r\n\x05nodes\x18\x03 \x03(\t\x12)\n\x06policy\x18\x04 \x01(\x0b\x32\x19.nearhop.v1.RoutingPolicy2O\n\rRouterControl\x12>\n\x04Sync\x12\x19.nearhop.v1.RouterMessage\x1a\x17.nearhop.v1.RoutingView(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,16 +37,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTERMESSAGE']._serialized_end=208
   _globals['_ROUTERHELLO']._serialized_start=210
   _globals['_ROUTERHELLO']._serialized_end=281
-  _globals['_ROUTERREPORT']._serialized_start=283
-  _globals['_ROUTERREPORT']._serialized_end=393
-  _globals['_ANSWERCOUNT']._serialized_start=395
-  _globals['_ANSWERCOUNT']._serialized_end=488
-  _globals['_ROUTINGVIEW']._serialized_start=491
-  _globals['_ROUTINGVIEW']._serialized_end=619
-  _globals['_ROUTEDNODE']._serialized_start=622
-  _globals['_ROUTEDNODE']._serialized_end=758
-  _globals['_ROUTEDFUNCTION']._serialized_start=760
-  _globals['_ROUTEDFUNCTION']._serialized_end=824
-  _globals['_ROUTERCONTROL']._serialized_start=826
-  _globals['_ROUTERCONTROL']._serialized_end=905
+  _globals['_ROUTERREPORT']._serialized_start=284
+  _globals['_ROUTERREPORT']._serialized_end=430
+  _globals['_ANSWERCOUNT']._serialized_start=432
+  _globals['_ANSWERCOUNT']._serialized_end=525
+  _globals['_ROUTINGVIEW']._serialized_start=528
+  _globals['_ROUTINGVIEW']._serialized_end=716
+  _globals['_SIGNALS']._serialized_start=718
+  _globals['_SIGNALS']._serialized_end=840
+  _globals['_ROUTERSIGHT']._serialized_start=842
+  _globals['_ROUTERSIGHT']._serialized_end=897
+  _globals['_NODELOAD']._serialized_start=899
+  _globals['_NODELOAD']._serialized_end=937
+  _globals['_ROUTEDNODE']._serialized_start=940
+  _globals['_ROUTEDNODE']._serialized_end=1076
+  _globals['_ROUTEDFUNCTION']._serialized_start=1078
+  _globals['_ROUTEDFUNCTION']._serialized_end=1185
+  _globals['_ROUTERCONTROL']._serialized_start=1187
+  _globals['_ROUTERCONTROL']._serialized_end=1266
 # @@protoc_insertion_point(module_scope)

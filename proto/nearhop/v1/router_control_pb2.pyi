@@ -29,14 +29,18 @@ class RouterHello(_message.Message):
     def __init__(self, router: _Optional[str] = ..., dns: _Optional[str] = ..., http: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class RouterReport(_message.Message):
-    __slots__ = ("epoch", "verdicts", "answers")
+    __slots__ = ("epoch", "verdicts", "answers", "seen_up", "seen_down")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    SEEN_UP_FIELD_NUMBER: _ClassVar[int]
+    SEEN_DOWN_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     verdicts: _containers.RepeatedCompositeFieldContainer[_nodes_pb2.Witness]
     answers: _containers.RepeatedCompositeFieldContainer[AnswerCount]
-    def __init__(self, epoch: _Optional[int] = ..., verdicts: _Optional[_Iterable[_Union[_nodes_pb2.Witness, _Mapping]]] = ..., answers: _Optional[_Iterable[_Union[AnswerCount, _Mapping]]] = ...) -> None: ...
+    seen_up: _containers.RepeatedScalarFieldContainer[str]
+    seen_down: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, epoch: _Optional[int] = ..., verdicts: _Optional[_Iterable[_Union[_nodes_pb2.Witness, _Mapping]]] = ..., answers: _Optional[_Iterable[_Union[AnswerCount, _Mapping]]] = ..., seen_up: _Optional[_Iterable[str]] = ..., seen_down: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AnswerCount(_message.Message):
     __slots__ = ("function", "node", "country", "reason", "count")
@@ -53,16 +57,50 @@ class AnswerCount(_message.Message):
     def __init__(self, function: _Optional[str] = ..., node: _Optional[str] = ..., country: _Optional[str] = ..., reason: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class RoutingView(_message.Message):
-    __slots__ = ("epoch", "zone", "nodes", "functions")
+    __slots__ = ("epoch", "zone", "nodes", "functions", "signals", "signals_only")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     ZONE_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_ONLY_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     zone: str
     nodes: _containers.RepeatedCompositeFieldContainer[RoutedNode]
     functions: _containers.RepeatedCompositeFieldContainer[RoutedFunction]
-    def __init__(self, epoch: _Optional[int] = ..., zone: _Optional[str] = ..., nodes: _Optional[_Iterable[_Union[RoutedNode, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[RoutedFunction, _Mapping]]] = ...) -> None: ...
+    signals: Signals
+    signals_only: bool
+    def __init__(self, epoch: _Optional[int] = ..., zone: _Optional[str] = ..., nodes: _Optional[_Iterable[_Union[RoutedNode, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[RoutedFunction, _Mapping]]] = ..., signals: _Optional[_Union[Signals, _Mapping]] = ..., signals_only: _Optional[bool] = ...) -> None: ...
+
+class Signals(_message.Message):
+    __slots__ = ("unchanged", "sights", "silent", "loads")
+    UNCHANGED_FIELD_NUMBER: _ClassVar[int]
+    SIGHTS_FIELD_NUMBER: _ClassVar[int]
+    SILENT_FIELD_NUMBER: _ClassVar[int]
+    LOADS_FIELD_NUMBER: _ClassVar[int]
+    unchanged: bool
+    sights: _containers.RepeatedCompositeFieldContainer[RouterSight]
+    silent: _containers.RepeatedScalarFieldContainer[str]
+    loads: _containers.RepeatedCompositeFieldContainer[NodeLoad]
+    def __init__(self, unchanged: _Optional[bool] = ..., sights: _Optional[_Iterable[_Union[RouterSight, _Mapping]]] = ..., silent: _Optional[_Iterable[str]] = ..., loads: _Optional[_Iterable[_Union[NodeLoad, _Mapping]]] = ...) -> None: ...
+
+class RouterSight(_message.Message):
+    __slots__ = ("router", "up", "down")
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
+    UP_FIELD_NUMBER: _ClassVar[int]
+    DOWN_FIELD_NUMBER: _ClassVar[int]
+    router: str
+    up: _containers.RepeatedScalarFieldContainer[str]
+    down: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, router: _Optional[str] = ..., up: _Optional[_Iterable[str]] = ..., down: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class NodeLoad(_message.Message):
+    __slots__ = ("node", "load")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    load: float
+    def __init__(self, node: _Optional[str] = ..., load: _Optional[float] = ...) -> None: ...
 
 class RoutedNode(_message.Message):
     __slots__ = ("id", "region", "location", "ingress", "draining")
@@ -79,11 +117,13 @@ class RoutedNode(_message.Message):
     def __init__(self, id: _Optional[str] = ..., region: _Optional[str] = ..., location: _Optional[_Union[_common_pb2.Location, _Mapping]] = ..., ingress: _Optional[_Union[_common_pb2.Ingress, _Mapping]] = ..., draining: _Optional[bool] = ...) -> None: ...
 
 class RoutedFunction(_message.Message):
-    __slots__ = ("name", "hostnames", "nodes")
+    __slots__ = ("name", "hostnames", "nodes", "policy")
     NAME_FIELD_NUMBER: _ClassVar[int]
     HOSTNAMES_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
     name: str
     hostnames: _containers.RepeatedScalarFieldContainer[str]
     nodes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., hostnames: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ...) -> None: ...
+    policy: _common_pb2.RoutingPolicy
+    def __init__(self, name: _Optional[str] = ..., hostnames: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[_common_pb2.RoutingPolicy, _Mapping]] = ...) -> None: ...

@@ -5,6 +5,8 @@ RouterControl: the one stream between a router and the control plane.
 
 The router opens Sync and says RouterHello. The control plane sends the whole RoutingView, at once and whenever it changes. The router takes over
 only views of a greater epoch than the one it has, and tells its verdicts on the nodes: at every change, and at least every 5 seconds.
+Between the views come messages of signals alone, which other routers' sights and the nodes' loads change; at least one a second, so that a
+router knows when they are old.
 """
 
 from collections import abc as _abc

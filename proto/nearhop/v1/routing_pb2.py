@@ -26,7 +26,7 @@ from nearhop.v1 import common_pb2 as nearhop_dot_v1_dot_common__pb2
 from nearhop.v1 import nodes_pb2 as nearhop_dot_v1_dot_nodes__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nearhop/v1/routing.proto\x12\nnearhop.v1\x1a\x17nearhop/v1/common.proto\x1a\x16nearhop/v1/nodes.proto\"\x89\x01\n\x0e\x45xplainRequest\x12\n\n\x02ip\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0e\n\x06router\x18\x03 \x01(\t\x12+\n\x08location\x18\x04 \x01(\x0b\x32\x14.nearhop.v1.LocationH\x00\x88\x01\x01\x12\x0f\n\x07\x63ountry\x18\x05 \x01(\tB\x0b\n\t_location\"\xb5\x01\n\x0f\x45xplainResponse\x12*\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x1a.nearhop.v1.ClientLocation\x12)\n\ncandidates\x18\x02 \x03(\x0b\x32\x15.nearhop.v1.Candidate\x12\x0f\n\x07\x61nswers\x18\x03 \x03(\t\x12\r\n\x05ttl_s\x18\x04 \x01(\r\x12\x1b\n\x13scope_prefix_length\x18\x05 \x01(\r\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x84\x01\n\x0e\x43lientLocation\x12\n\n\x02ip\x18\x01 \x01(\t\x12\x0f\n\x07network\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12&\n\x08location\x18\x04 \x01(\x0b\x32\x14.nearhop.v1.Location\x12\x0f\n\x07\x63ountry\x18\x05 \x01(\t\x12\x0c\n\x04\x63ity\x18\x06 \x01(\t\"p\n\tCandidate\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x13\n\x0b\x64istance_km\x18\x03 \x01(\x01\x12\x0e\n\x06\x63hosen\x18\x04 \x01(\x08\x12\x10\n\x08\x65ligible\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x14\n\x12ListRoutersRequest\":\n\x13ListRoutersResponse\x12#\n\x07routers\x18\x01 \x03(\x0b\x32\x12.nearhop.v1.Router\"s\n\x06Router\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03\x64ns\x18\x02 \x01(\t\x12\x0c\n\x04http\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12%\n\x08verdicts\x18\x06 \x03(\x0b\x32\x13.nearhop.v1.Witness\"9\n\x11WatchFlowsRequest\x12\x12\n\ninterval_s\x18\x01 \x01(\x01\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\"W\n\x05\x46lows\x12\x10\n\x08window_s\x18\x01 \x01(\x01\x12\x1f\n\x05\x66lows\x18\x02 \x03(\x0b\x32\x10.nearhop.v1.Flow\x12\x1b\n\x13other_answers_per_s\x18\x03 \x01(\x01\"N\n\x04\x46low\x12\x0f\n\x07\x63ountry\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x10\n\x08\x66unction\x18\x03 \x01(\t\x12\x15\n\ranswers_per_s\x18\x04 \x01(\x01\x32\xdf\x01\n\x07Routing\x12\x42\n\x07\x45xplain\x12\x1a.nearhop.v1.ExplainRequest\x1a\x1b.nearhop.v1.ExplainResponse\x12N\n\x0bListRouters\x12\x1e.nearhop.v1.ListRoutersRequest\x1a\x1f.nearhop.v1.ListRoutersResponse\x12@\n\nWatchFlows\x12\x1d.nearhop.v1.WatchFlowsRequest\x1a\x11.nearhop.v1.Flows0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nearhop/v1/routing.proto\x12\nnearhop.v1\x1a\x17nearhop/v1/common.proto\x1a\x16nearhop/v1/nodes.proto\"\x9b\x01\n\x0e\x45xplainRequest\x12\n\n\x02ip\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0e\n\x06router\x18\x03 \x01(\t\x12+\n\x08location\x18\x04 \x01(\x0b\x32\x14.nearhop.v1.LocationH\x00\x88\x01\x01\x12\x0f\n\x07\x63ountry\x18\x05 \x01(\t\x12\x10\n\x08resolver\x18\x06 \x01(\tB\x0b\n\t_location\"\xb5\x01\n\x0f\x45xplainResponse\x12*\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x1a.nearhop.v1.ClientLocation\x12)\n\ncandidates\x18\x02 \x03(\x0b\x32\x15.nearhop.v1.Candidate\x12\x0f\n\x07\x61nswers\x18\x03 \x03(\t\x12\r\n\x05ttl_s\x18\x04 \x01(\r\x12\x1b\n\x13scope_prefix_length\x18\x05 \x01(\r\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x91\x01\n\x0e\x43lientLocation\x12\n\n\x02ip\x18\x01 \x01(\t\x12\x0f\n\x07network\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12&\n\x08location\x18\x04 \x01(\x0b\x32\x14.nearhop.v1.Location\x12\x0f\n\x07\x63ountry\x18\x05 \x01(\t\x12\x0c\n\x04\x63ity\x18\x06 \x01(\t\x12\x0b\n\x03\x61sn\x18\x07 \x01(\r\"\xac\x01\n\tCandidate\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x13\n\x0b\x64istance_km\x18\x03 \x01(\x01\x12\x0e\n\x06\x63hosen\x18\x04 \x01(\x08\x12\x10\n\x08\x65ligible\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12,\n\x07verdict\x18\x07 \x01(\x0e\x32\x1b.nearhop.v1.Witness.Verdict\x12\x0c\n\x04load\x18\x08 \x01(\x01\"`\n\x0fSimulateRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x0e\n\x06sample\x18\x02 \x01(\r\x12\r\n\x05\x64rain\x18\x03 \x01(\t\x12\x0e\n\x06router\x18\x04 \x01(\t\x12\x0c\n\x04seed\x18\x05 \x01(\x04\"\x83\x01\n\x10SimulateResponse\x12\x0e\n\x06sample\x18\x01 \x01(\r\x12%\n\x03now\x18\x02 \x01(\x0b\x32\x18.nearhop.v1.Distribution\x12)\n\x07\x64rained\x18\x03 \x01(\x0b\x32\x18.nearhop.v1.Distribution\x12\r\n\x05moved\x18\x04 \x01(\x01\"~\n\x0c\x44istribution\x12$\n\x05nodes\x18\x01 \x03(\x0b\x32\x15.nearhop.v1.NodeShare\x12\x11\n\tmedian_km\x18\x02 \x01(\x01\x12\x0e\n\x06p95_km\x18\x03 \x01(\x01\x12\x11\n\tunlocated\x18\x04 \x01(\x01\x12\x12\n\nunanswered\x18\x05 \x01(\x01\"[\n\tNodeShare\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\r\n\x05share\x18\x03 \x01(\x01\x12\x11\n\tmedian_km\x18\x04 \x01(\x01\x12\x0e\n\x06p95_km\x18\x05 \x01(\x01\"\x14\n\x12ListRoutersRequest\":\n\x13ListRoutersResponse\x12#\n\x07routers\x18\x01 \x03(\x0b\x32\x12.nearhop.v1.Router\"s\n\x06Router\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03\x64ns\x18\x02 \x01(\t\x12\x0c\n\x04http\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12%\n\x08verdicts\x18\x06 \x03(\x0b\x32\x13.nearhop.v1.Witness\"9\n\x11WatchFlowsRequest\x12\x12\n\ninterval_s\x18\x01 \x01(\x01\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\"W\n\x05\x46lows\x12\x10\n\x08window_s\x18\x01 \x01(\x01\x12\x1f\n\x05\x66lows\x18\x02 \x03(\x0b\x32\x10.nearhop.v1.Flow\x12\x1b\n\x13other_answers_per_s\x18\x03 \x01(\x01\"N\n\x04\x46low\x12\x0f\n\x07\x63ountry\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x10\n\x08\x66unction\x18\x03 \x01(\t\x12\x15\n\ranswers_per_s\x18\x04 \x01(\x01\x32\xa6\x02\n\x07Routing\x12\x42\n\x07\x45xplain\x12\x1a.nearhop.v1.ExplainRequest\x1a\x1b.nearhop.v1.ExplainResponse\x12\x45\n\x08Simulate\x12\x1b.nearhop.v1.SimulateRequest\x1a\x1c.nearhop.v1.SimulateResponse\x12N\n\x0bListRouters\x12\x1e.nearhop.v1.ListRoutersRequest\x1a\x1f.nearhop.v1.ListRoutersResponse\x12@\n\nWatchFlows\x12\x1d.nearhop.v1.WatchFlowsRequest\x1a\x11.nearhop.v1.Flows0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,25 +34,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nearhop.v1.routing_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPLAINREQUEST']._serialized_start=90
-  _globals['_EXPLAINREQUEST']._serialized_end=227
-  _globals['_EXPLAINRESPONSE']._serialized_start=230
-  _globals['_EXPLAINRESPONSE']._serialized_end=411
-  _globals['_CLIENTLOCATION']._serialized_start=414
-  _globals['_CLIENTLOCATION']._serialized_end=546
-  _globals['_CANDIDATE']._serialized_start=548
-  _globals['_CANDIDATE']._serialized_end=660
-  _globals['_LISTROUTERSREQUEST']._serialized_start=662
-  _globals['_LISTROUTERSREQUEST']._serialized_end=682
-  _globals['_LISTROUTERSRESPONSE']._serialized_start=684
-  _globals['_LISTROUTERSRESPONSE']._serialized_end=742
-  _globals['_ROUTER']._serialized_start=744
-  _globals['_ROUTER']._serialized_end=859
-  _globals['_WATCHFLOWSREQUEST']._serialized_start=861
-  _globals['_WATCHFLOWSREQUEST']._serialized_end=918
-  _globals['_FLOWS']._serialized_start=920
-  _globals['_FLOWS']._serialized_end=1007
-  _globals['_FLOW']._serialized_start=1009
-  _globals['_FLOW']._serialized_end=1087
-  _globals['_ROUTING']._serialized_start=1090
-  _globals['_ROUTING']._serialized_end=1313
+  _globals['_EXPLAINREQUEST']._serialized_end=245
+  _globals['_EXPLAINRESPONSE']._serialized_start=248
+  _globals['_EXPLAINRESPONSE']._serialized_end=429
+  _globals['_CLIENTLOCATION']._serialized_start=432
+  _globals['_CLIENTLOCATION']._serialized_end=577
+  _globals['_CANDIDATE']._serialized_start=580
+  _globals['_CANDIDATE']._serialized_end=752
+  _globals['_SIMULATEREQUEST']._serialized_start=754
+  _globals['_SIMULATEREQUEST']._serialized_end=850
+  _globals['_SIMULATERESPONSE']._serialized_start=853
+  _globals['_SIMULATERESPONSE']._serialized_end=984
+  _globals['_DISTRIBUTION']._serialized_start=986
+  _globals['_DISTRIBUTION']._serialized_end=1112
+  _globals['_NODESHARE']._serialized_start=1114
+  _globals['_NODESHARE']._serialized_end=1205
+  _globals['_LISTROUTERSREQUEST']._serialized_start=1207
+  _globals['_LISTROUTERSREQUEST']._serialized_end=1227
+  _globals['_LISTROUTERSRESPONSE']._serialized_start=1229
+  _globals['_LISTROUTERSRESPONSE']._serialized_end=1287
+  _globals['_ROUTER']._serialized_start=1289
+  _globals['_ROUTER']._serialized_end=1404
+  _globals['_WATCHFLOWSREQUEST']._serialized_start=1406
+  _globals['_WATCHFLOWSREQUEST']._serialized_end=1463
+  _globals['_FLOWS']._serialized_start=1465
+  _globals['_FLOWS']._serialized_end=1552
+  _globals['_FLOW']._serialized_start=1554
+  _globals['_FLOW']._serialized_end=1632
+  _globals['_ROUTING']._serialized_start=1635
+  _globals['_ROUTING']._serialized_end=1929
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,11 @@ class RoutingStub:
                 request_serializer=nearhop_dot_v1_dot_routing__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=nearhop_dot_v1_dot_routing__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.Simulate = channel.unary_unary(
+                '/nearhop.v1.Routing/Simulate',
+                request_serializer=nearhop_dot_v1_dot_routing__pb2.SimulateRequest.SerializeToString,
+                response_deserializer=nearhop_dot_v1_dot_routing__pb2.SimulateResponse.FromString,
+                _registered_method=True)
         self.ListRouters = channel.unary_unary(
                 '/nearhop.v1.Routing/ListRouters',
                 request_serializer=nearhop_dot_v1_dot_routing__pb2.ListRoutersRequest.SerializeToString,
@@ -56,6 +61,14 @@ class RoutingServicer:
 
     def Explain(self, request, context):
         """Decides for a client address as a router would now, and tells every candidate. The same code and the same reasons as the router's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Simulate(self, request, context):
+        """Decides for a sample of the database's networks, drawn with a chance in proportion to their addresses, as Explain would for each, and tells the
+        shares of the nodes; once as things are, and once more with the node that the request drains. FAILED_PRECONDITION without a database.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +97,11 @@ def add_RoutingServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=nearhop_dot_v1_dot_routing__pb2.ExplainRequest.FromString,
                     response_serializer=nearhop_dot_v1_dot_routing__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Simulate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Simulate,
+                    request_deserializer=nearhop_dot_v1_dot_routing__pb2.SimulateRequest.FromString,
+                    response_serializer=nearhop_dot_v1_dot_routing__pb2.SimulateResponse.SerializeToString,
             ),
             'ListRouters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRouters,
@@ -123,6 +141,33 @@ class Routing:
             '/nearhop.v1.Routing/Explain',
             nearhop_dot_v1_dot_routing__pb2.ExplainRequest.SerializeToString,
             nearhop_dot_v1_dot_routing__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Simulate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nearhop.v1.Routing/Simulate',
+            nearhop_dot_v1_dot_routing__pb2.SimulateRequest.SerializeToString,
+            nearhop_dot_v1_dot_routing__pb2.SimulateResponse.FromString,
             options,
             channel_credentials,
             insecure,

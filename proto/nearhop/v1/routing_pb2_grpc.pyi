@@ -33,6 +33,10 @@ class RoutingStub:
     def __new__(cls, channel: _aio.Channel) -> RoutingAsyncStub: ...
     Explain: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ExplainRequest, _routing_pb2.ExplainResponse]
     """Decides for a client address as a router would now, and tells every candidate. The same code and the same reasons as the router's."""
+    Simulate: _grpc.UnaryUnaryMultiCallable[_routing_pb2.SimulateRequest, _routing_pb2.SimulateResponse]
+    """Decides for a sample of the database's networks, drawn with a chance in proportion to their addresses, as Explain would for each, and tells the
+    shares of the nodes; once as things are, and once more with the node that the request drains. FAILED_PRECONDITION without a database.
+    """
     ListRouters: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListRoutersRequest, _routing_pb2.ListRoutersResponse]
     """The routers that are connected, ordered by id."""
     WatchFlows: _grpc.UnaryStreamMultiCallable[_routing_pb2.WatchFlowsRequest, _routing_pb2.Flows]
@@ -46,6 +50,10 @@ class RoutingAsyncStub(RoutingStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Explain: _aio.UnaryUnaryMultiCallable[_routing_pb2.ExplainRequest, _routing_pb2.ExplainResponse]  # type: ignore[assignment]
     """Decides for a client address as a router would now, and tells every candidate. The same code and the same reasons as the router's."""
+    Simulate: _aio.UnaryUnaryMultiCallable[_routing_pb2.SimulateRequest, _routing_pb2.SimulateResponse]  # type: ignore[assignment]
+    """Decides for a sample of the database's networks, drawn with a chance in proportion to their addresses, as Explain would for each, and tells the
+    shares of the nodes; once as things are, and once more with the node that the request drains. FAILED_PRECONDITION without a database.
+    """
     ListRouters: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListRoutersRequest, _routing_pb2.ListRoutersResponse]  # type: ignore[assignment]
     """The routers that are connected, ordered by id."""
     WatchFlows: _aio.UnaryStreamMultiCallable[_routing_pb2.WatchFlowsRequest, _routing_pb2.Flows]  # type: ignore[assignment]
@@ -62,6 +70,16 @@ class RoutingServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_pb2.ExplainResponse, _abc.Awaitable[_routing_pb2.ExplainResponse]]:
         """Decides for a client address as a router would now, and tells every candidate. The same code and the same reasons as the router's."""
+
+    @_abc_1.abstractmethod
+    def Simulate(
+        self,
+        request: _routing_pb2.SimulateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.SimulateResponse, _abc.Awaitable[_routing_pb2.SimulateResponse]]:
+        """Decides for a sample of the database's networks, drawn with a chance in proportion to their addresses, as Explain would for each, and tells the
+        shares of the nodes; once as things are, and once more with the node that the request drains. FAILED_PRECONDITION without a database.
+        """
 
     @_abc_1.abstractmethod
     def ListRouters(

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -297,6 +297,8 @@ class Router:
     def __init__(self, address: str, name: str = "r1") -> None:
         self.name = name
         self.views: list[router_control_pb2.RoutingView] = []
+        self.signals: list[router_control_pb2.Signals] = []
+        self.heard = 0
         self._address = address
         self._changed = asyncio.Event()
 
@@ -331,6 +333,11 @@ class Router:
         report = router_control_pb2.RouterReport(epoch=self.views[-1].epoch, verdicts=witnesses)
         await self._call.write(router_control_pb2.RouterMessage(report=report))
 
+    async def see(self, up: Sequence[str] = (), down: Sequence[str] = ()) -> None:
+        """Report what the router's own probes say."""
+        report = router_control_pb2.RouterReport(epoch=self.views[-1].epoch, seen_up=up, seen_down=down)
+        await self._call.write(router_control_pb2.RouterMessage(report=report))
+
     async def count(self, **counts: int) -> None:
         """Report answers to clients in Japan for "hello", by node."""
         answers = [
@@ -344,5 +351,9 @@ class Router:
 
     async def _run(self) -> None:
         while (view := await self._call.read()) is not grpc.aio.EOF:
-            self.views.append(view)
+            self.heard += view.HasField("signals")
+            if view.HasField("signals") and not view.signals.unchanged:
+                self.signals.append(view.signals)
+            if not view.signals_only:
+                self.views.append(view)
             self._changed.set()

@@ -3,6 +3,7 @@ from dataclasses import replace
 from controlplane.api.desired import Desired, derive, same_inputs
 from controlplane.model import Deployment, Dialect, Function, Ingress, Location, Node, NodeReport, Phase, Share, Version
 from controlplane.store.view import Stored, View
+from nearhop.v1 import node_control_pb2
 
 FUNCTION = Function("hello", ("hello.example.org",), 0.0, "r")
 DEPLOYMENT = Deployment(
@@ -88,3 +89,18 @@ def test_reports_alone_change_nothing() -> None:
 
 def test_a_version_whose_record_is_missing_is_left_out() -> None:
     assert wanted(derive(replace(VIEW, versions={}), "z", None), "a") == [(2, [])]
+
+
+def test_what_has_not_changed_is_not_made_again() -> None:
+    before = derive(VIEW, "example.org", None)
+    secret = node_control_pb2.Secret(name="TOKEN", value="v")
+    same = derive(replace(VIEW, revision=12), "example.org", before)
+    assert same.placements[0][1] is before.placements[0][1]
+    with_secret = derive(VIEW, "example.org", same, {"hello": [secret]})
+    assert [found.value for found in with_secret.placements[0][1].secrets] == ["v"]
+    again = derive(VIEW, "example.org", with_secret, {"hello": [node_control_pb2.Secret(name="TOKEN", value="v")]})
+    assert again.placements[0][1] is with_secret.placements[0][1]
+    stored = VIEW.functions["hello"]
+    purged = Stored(replace(stored.record, cache_epoch=7), stored.revision + 1)
+    changed = derive(replace(VIEW, functions={"hello": purged}), "example.org", again)
+    assert (changed.placements[0][1].cache_epoch, list(changed.placements[0][1].secrets)) == (7, [])

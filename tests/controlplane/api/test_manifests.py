@@ -7,12 +7,13 @@ from typing import Any
 import grpc
 import pytest
 
-from controlplane.api import packs
 from nearhop.v1 import common_pb2, versions_pb2
 from tests.controlplane.api.clients import SOURCE, Agent, Client, failure, fresh
 
+INDEX = b'{"format":1,"html_handling":"none","not_found_handling":"none","files":[],"headers":[],"redirects":[]}'
 
-def pack(index: bytes = b"{}", name: str = "index.json") -> bytes:
+
+def pack(index: bytes = INDEX, name: str = "index.json") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(name, index)
@@ -70,8 +71,10 @@ async def test_a_static_version_is_its_assets(client: Client) -> None:
     manifest = common_pb2.Manifest(assets=common_pb2.Assets(digest=digest))
     version = await create(client, dialect=common_pb2.DIALECT_STATIC, manifest=manifest)
     assert (version.digest, version.size_bytes) == (digest, len(pack()))
-    failed = await failure(create(client, dialect=common_pb2.DIALECT_STATIC, digest="0" * 64, manifest=manifest))
+    failed = await failure(create(client, dialect=common_pb2.DIALECT_STATIC, digest="0" * 63, manifest=manifest))
     assert list(failed.violations) == ["digest"]
+    failed = await failure(create(client, dialect=common_pb2.DIALECT_STATIC, digest="0" * 64, manifest=manifest))
+    assert failed.reason == "BUNDLE_NOT_STORED"
     failed = await failure(create(client, dialect=common_pb2.DIALECT_STATIC, digest=digest))
     assert list(failed.violations) == ["manifest.assets"]
 
@@ -134,13 +137,3 @@ async def test_what_is_no_pack_is_not_kept(client: Client, data: bytes) -> None:
     assert list(failed.violations) == ["bundle"]
     failed = await failure(upload(client, data, kind=77))
     assert list(failed.violations) == ["header.kind"]
-
-
-def test_packs_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert packs.reasons(pack()) == []
-    monkeypatch.setattr(packs, "_UNPACKED_MAX_BYTES", 1)
-    monkeypatch.setattr(packs, "_ENTRIES_MAX", 0)
-    assert len(packs.reasons(pack())) == 2
-    encrypted = bytearray(pack())
-    encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
-    assert "holds an encrypted entry" in packs.reasons(bytes(encrypted))

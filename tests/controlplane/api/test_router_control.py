@@ -93,3 +93,30 @@ def test_answers_that_make_no_sense_are_left_out() -> None:
         CountKey(FlowKey("JP", "tokyo-1", "hello"), "nearest"): 3,
         CountKey(FlowKey("", "tokyo-1", ""), "nearest"): 3,
     }
+
+
+async def test_what_each_router_sees_is_passed_on_to_the_others(client: Client) -> None:
+    async with (
+        Agent(client.address, "tokyo-1"),
+        Router(client.address, "r1") as first,
+        Router(client.address, "r2") as second,
+    ):
+        await first.see(up=["tokyo-1"])
+        await second.until(lambda _: bool(second.signals and second.signals[-1].sights))
+        assert [(sight.router, list(sight.up)) for sight in second.signals[-1].sights] == [("r1", ["tokyo-1"])]
+        await first.see(down=["tokyo-1"])
+        await second.until(lambda _: list(second.signals[-1].sights[0].down) == ["tokyo-1"])
+        # Nobody hears of itself.
+        assert all(sight.router != "r1" for said in first.signals for sight in said.sights)
+    async with Router(client.address, "r3") as third:
+        assert not third.signals or not third.signals[-1].sights
+
+
+async def test_a_silent_agent_is_told_and_signals_come_every_second(client: Client) -> None:
+    async with Router(client.address) as router:
+        async with Agent(client.address, "tokyo-1"):
+            await router.until(lambda view: len(view.nodes) == 1)
+            await router.until(lambda _: not router.signals[-1].silent)
+        await router.until(lambda _: list(router.signals[-1].silent) == ["tokyo-1"], within=20)
+        heard = router.heard
+        await router.until(lambda _: router.heard >= heard + 2, within=4)

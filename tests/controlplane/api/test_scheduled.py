@@ -3,13 +3,25 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from controlplane.api import scheduled
+from controlplane.api.scheduled import Scheduled
+from controlplane.api.sessions import Session
 from controlplane.config import Config
-from controlplane.model import CronMarks
+from controlplane.model import CronMarks, NodeReport, ScheduledCall
 from controlplane.server import ControlPlane
 from controlplane.store import codec
+from controlplane.store.cache import Cache
 from controlplane.store.client import Put, Store
+from controlplane.store.errors import StoreUnavailable
 from controlplane.store.keys import Key, Kind
+from controlplane.store.view import Stored
+from nearhop import tasks
 from nearhop.v1 import common_pb2, node_control_pb2
 from tests.controlplane.api.clients import Agent, Client
 from tests.controlplane.api.conftest import LIMITS
@@ -90,3 +102,74 @@ async def test_it_goes_on_when_leader_and_node_are_lost(shared_etcd: Etcd, store
                 return not second.cache.view.calls
 
             await eventually(ended, within=5)
+
+
+class Flaky(Store):
+    """A store whose next commits are lost: *before* they reach etcd, or their answers on the way back."""
+
+    before = 0
+    after = 0
+
+    async def commit(self, compares: Any, writes: Any) -> int:
+        if self.before:
+            self.before -= 1
+            raise StoreUnavailable("commit: gone")
+        revision = await super().commit(compares, writes)
+        if self.after:
+            self.after -= 1
+            raise StoreUnavailable("commit: the answer is lost")
+        return revision
+
+
+@pytest.fixture
+async def flaky(store: Store, shared_etcd: Etcd, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Flaky]:
+    monkeypatch.setattr(scheduled, "_RETRY_S", 0.01)
+    flaky = Flaky([shared_etcd.endpoint])
+    yield flaky
+    await flaky.close()
+
+
+CALL = ScheduledCall("c1", "hello", 1, EVERY, 60.0, "tokyo-1", 61.0)
+PATH = str(Key(Kind.CALLS, "c1"))
+
+
+async def offered(store: Store, call: ScheduledCall = CALL) -> tuple[scheduled.Outbox, Stored[ScheduledCall]]:
+    box = scheduled.Outbox(Session(NodeReport("tokyo-1", "i", 1)))
+    revision = await store.commit([], [Put(PATH, codec.encode(call))])
+    stored = Stored(call, revision)
+    box.offer(stored)
+    box.offer(stored)  # heard of twice
+    assert box.calls.qsize() == 1
+    return box, stored
+
+
+async def test_a_claim_outlives_an_etcd_that_loses_calls_and_answers(flaky: Flaky) -> None:
+    box, _ = await offered(flaky)
+    flaky.before, flaky.after = 2, 1
+    event = await asyncio.wait_for(Scheduled(flaky, Cache(flaky)).claim(box), 5)
+    assert (event.id, event.function) == ("c1", "hello")
+    item = await flaky.get(PATH)
+    assert item is not None
+    assert codec.decode(ScheduledCall, item.value).session == box.session.id
+
+
+async def test_a_call_of_another_session_is_not_sent(flaky: Flaky) -> None:
+    box, stored = await offered(flaky)
+    await flaky.commit([], [Put(PATH, codec.encode(replace(stored.record, session="another")))])
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(Scheduled(flaky, Cache(flaky)).claim(box), 0.3)
+
+
+async def test_a_result_is_written_down_when_etcd_is_back(flaky: Flaky) -> None:
+    box, _ = await offered(flaky)
+    flaky.before = 2
+    box.hear(node_control_pb2.ScheduledResult(id="c1"))
+    box.hear(node_control_pb2.ScheduledResult(id="gone"))
+
+    async def ended() -> bool:
+        return await flaky.get(PATH) is None and box.results.empty()
+
+    async with asyncio.TaskGroup() as group:
+        settling = tasks.spawn(group, Scheduled(flaky, Cache(flaky)).settle(box), name="settle")
+        await eventually(ended, within=5)
+        settling.cancel()

@@ -1,13 +1,14 @@
 """From a project on disk to one module, with the real bundler."""
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from controlplane.bundle import UnknownDialect, UnusableSource, bundle, locate, self_contained
-from controlplane.bundle.bundler import readable
+from controlplane.bundle.bundler import STATIC_MODULE, readable
 from controlplane.model import Dialect
 
 HELLO = "export default { fetch() { return new Response('hello') } }\n"
@@ -108,3 +109,94 @@ async def test_an_unreadable_file_is_told(tmp_path: Path) -> None:
 
 def test_a_silent_bundler_is_told() -> None:
     assert "without saying why" in readable("\x1b[31merror\x1b[0m: bundling failed\n\nStack backtrace:\n", Path("/p"))
+
+
+def site(root: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+async def test_a_site_has_a_module_of_one_line(tmp_path: Path) -> None:
+    made = await bundle(locate(site(tmp_path, **{"index.html": "<p>x</p>"})))
+    assert made.dialect is Dialect.STATIC
+    assert made.source == STATIC_MODULE
+    assert await self_contained(made.source) == []
+    assert made.assets is not None
+    assert (made.assets.files, made.entrypoint, made.warnings) == (1, ".", ())
+
+
+async def test_a_program_with_files_beside_it(tmp_path: Path) -> None:
+    config = (
+        'main = "main.js"\nobservability = { enabled = true }\nassets = { directory = "public", binding = "ASSETS" }\n'
+    )
+    site(tmp_path, **{"wrangler.toml": config, "main.js": HELLO, "public/index.html": "x", "public/.env": "x"})
+    made = await bundle(locate(tmp_path))
+    assert (made.dialect, made.entrypoint, made.handlers) == (Dialect.WORKERS, "main.js", ("fetch",))
+    assert made.assets is not None
+    assert [warning.split(": ")[0] for warning in made.warnings] == ["wrangler.toml", "public"]
+
+
+async def test_redirects_for_many_paths_need_a_program_that_is_asked_first(tmp_path: Path) -> None:
+    config = 'main = "main.js"\n[assets]\ndirectory = "public"\n'
+    site(tmp_path, **{"wrangler.toml": config, "main.js": HELLO, "public/_redirects": "/a/* /b\n", "public/b.txt": ""})
+    with pytest.raises(UnusableSource, match=r"_redirects: /a/\* stands for paths that the program is asked for"):
+        await bundle(locate(tmp_path))
+    (tmp_path / "wrangler.toml").write_text(config + "run_worker_first = true\n")
+    assert (await bundle(locate(tmp_path))).assets is not None
+
+
+async def test_a_program_cannot_be_static(tmp_path: Path) -> None:
+    (tmp_path / "x.js").write_text(HELLO)
+    with pytest.raises(UnusableSource, match="is a program"):
+        await bundle(locate(tmp_path / "x.js"), Dialect.STATIC)
+
+
+EDGE = 'import { name } from "../lib/name";\nexport const config = { runtime: "edge" };\nexport default () => new Response(name);\n'
+
+
+@pytest.mark.acceptance
+async def test_a_vercel_project_becomes_one_module(tmp_path: Path) -> None:
+    files = {
+        "api/hello.ts": EDGE,
+        "api/users/[id].ts": EDGE.replace("../lib", "../../lib"),
+        "lib/name.ts": 'export const name = "nine";',
+    }
+    middleware = "export default function () {}\nexport const config = { matcher: ['/api/:path*'] };\n"
+    made = []
+    for folder in ("one", "two words"):
+        root = site(tmp_path / folder, **files, **{"middleware.ts": middleware})
+        made.append(await bundle(locate(root)))
+        assert sorted(path.name for path in root.iterdir()) == ["api", "lib", "middleware.ts"]
+    assert made[0].digest == made[1].digest
+    assert tmp_path.name.encode() not in made[0].source
+    assert made[0].dialect is Dialect.VERCEL
+    assert made[0].entrypoint == "middleware.ts and 2 more"
+    exports = re.search(rb"export\s*\{([^}]*)\}", made[0].source)
+    assert exports is not None
+    assert set(re.findall(rb"as (\w+)", exports[1])) >= {b"middleware", b"config", b"route0", b"route1"}
+
+
+@pytest.mark.acceptance
+async def test_the_platforms_own_module_stays_an_import_and_a_folder_has_a_name(tmp_path: Path) -> None:
+    site(
+        tmp_path,
+        **{
+            "index.ts": 'import { env } from "cloudflare:workers";\nexport default { fetch: () => new Response(env.A + __dirname) };'
+        },
+    )
+    made = await bundle(locate(tmp_path))
+    assert b'from"cloudflare:workers"' in made.source
+    assert made.source.startswith(b'var __dirname="/"')
+
+
+@pytest.mark.acceptance
+async def test_the_import_map_of_deno_json_is_honored(tmp_path: Path) -> None:
+    config = '{"imports": {"lib/": "./my/lib/"}, "exports": "./a.ts", "tasks": {"x": "y"}}'
+    program = 'import { x } from "lib/x.ts";\nDeno.serve(() => new Response(x));'
+    site(tmp_path, **{"deno.json": config, "a.ts": program, "my/lib/x.ts": 'export const x = "found";'})
+    made = await bundle(locate(tmp_path))
+    assert b"found" in made.source
+    assert (made.dialect, made.warnings) == (Dialect.DENO, ())

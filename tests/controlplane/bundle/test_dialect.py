@@ -3,6 +3,7 @@
 import pytest
 
 from controlplane.bundle import UnknownDialect, detect
+from controlplane.bundle.dialect import handlers
 from controlplane.model import Dialect
 
 WORKERS = "export default { fetch(request) { return new Response() } }"
@@ -24,6 +25,22 @@ DENO = "Deno.serve(() => new Response())"
         (f"{WORKERS}\n{DENO}", Dialect.DENO),
         ("var q=/[`'\"]/,a={fetch(){}};export{a as default};", Dialect.WORKERS),
         (f'const url = "http://example.org"; {DENO}', Dialect.DENO),
+        ('addEventListener("fetch", (event) => event.respondWith(handle(event)))', Dialect.WORKERS),
+        ("addEventListener('scheduled', tick)", Dialect.WORKERS),
+        ("export const config = { runtime: 'edge' };\nexport default (r) => fetch(r)", Dialect.VERCEL),
+        (
+            'export const config: EdgeConfig = {\n  runtime: "edge", regions: ["hnd1"],\n}; export default handler',
+            Dialect.VERCEL,
+        ),
+        ('export const runtime = "edge"; export function GET() { return new Response() }', Dialect.VERCEL),
+        ("export const runtime = 'experimental-edge'; export default handler", Dialect.VERCEL),
+        ("export async function POST(request) { return new Response() }", Dialect.VERCEL),
+        ("const PUT = f, x = 1; export { PUT, x }", Dialect.VERCEL),
+        ("export function middleware(request) {}", Dialect.VERCEL),
+        ("var a=1;export{a as middleware};", Dialect.VERCEL),
+        (f'// runtime: "edge"\n{WORKERS}', Dialect.WORKERS),
+        (f"const config = {{ runtime: 'edge' }};{WORKERS}", Dialect.WORKERS),
+        (f'export const config = {{ note: "say runtime: nothing" }};{WORKERS}', Dialect.WORKERS),
     ],
 )
 def test_the_text_tells_the_dialect(text: str, dialect: Dialect) -> None:
@@ -43,10 +60,19 @@ def test_a_call_in_an_imported_module_counts_when_there_is_no_default_export() -
     [
         ("export const x = 1", "there is neither"),
         ("export default 1", "its default export has no fetch"),
-        ('addEventListener("fetch", handle)', "addEventListener"),
         ("// export default { fetch }", "there is neither"),
     ],
 )
 def test_a_program_without_a_handler_is_told_what_is_expected(text: str, said: str) -> None:
     with pytest.raises(UnknownDialect, match=said):
         detect(text, text)
+
+
+def test_what_the_projects_files_say_counts_more_than_the_form_but_not_than_a_call() -> None:
+    assert detect(WORKERS, WORKERS, expected=Dialect.DENO) is Dialect.DENO
+    assert detect(DENO, DENO, expected=Dialect.WORKERS) is Dialect.DENO
+
+
+def test_handlers_are_told() -> None:
+    assert handlers(WORKERS) == ("fetch",)
+    assert handlers("export default { fetch() {}, scheduled() {} }") == ("fetch", "scheduled")

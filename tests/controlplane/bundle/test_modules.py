@@ -16,8 +16,17 @@ async def test_a_module_without_imports_is_accepted() -> None:
     assert await self_contained(GOOD) == []
 
 
+async def test_an_optional_package_may_be_missing() -> None:
+    assert (
+        await self_contained(b'export const load = () => import("ws"), other = () => import("@scope/name/path")') == []
+    )
+    refused = await self_contained(b'export const load = () => import("./ws.js"), other = () => import("npm:ws")')
+    assert len(refused) == 2
+
+
 async def test_offered_built_ins_are_accepted() -> None:
     source = (
+        b'import { env } from "cloudflare:workers";\n'
         b'import { Buffer } from "node:buffer"; import { types } from "node:util"; import "node:stream/web";\n' + GOOD
     )
     assert await self_contained(source) == []
@@ -62,7 +71,8 @@ async def test_what_is_no_module_is_refused(source: bytes, reason: str) -> None:
         'import "node:fs";',
         'import "node:child_process";',
         'import "node:buffer/../fs";',
-        'import { env } from "cloudflare:workers";',
+        'import { connect } from "cloudflare:sockets";',
+        'import "cloudflare:workers/../sockets";',
         'export * from "file:///etc/hostname";',
         'import source w from "./x.wasm";',
         'import defer * as d from "./x.js";',

@@ -42,10 +42,13 @@ class Fleet:
     functions: dict[str, list[versions_pb2.Version]] = field(default_factory=dict)
     active: dict[str, int] = field(default_factory=dict)
     bundles: dict[str, bytes] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
+    updates: list[functions_pb2.UpdateFunctionRequest] = field(default_factory=list)
     draining: set[str] = field(default_factory=set)
     uploads: int = 0
     refuse: str = ""
     down: bool = False
+    asked: list[Any] = field(default_factory=list)
     routers: list[routing_pb2.Router] = field(
         default_factory=lambda: [routing_pb2.Router(id="r1", dns="127.0.0.1:7453", http="127.0.0.1:7454")]
     )
@@ -115,6 +118,10 @@ class Functions(functions_pb2_grpc.FunctionsServicer):
         self.fleet.functions[request.name] = []
         return self.fleet.function(request.name)
 
+    async def UpdateFunction(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.fleet.updates.append(request)
+        return self.fleet.function(request.name)
+
     async def DeleteFunction(self, request: Any, context: Any) -> Any:  # noqa: N802
         if self.fleet.functions.pop(request.name, None) is None:
             await _missing(context, f"function {request.name}")
@@ -139,6 +146,7 @@ class Versions(versions_pb2_grpc.VersionsServicer):
         assert header is not None
         assert (len(data), hashlib.sha256(data).hexdigest()) == (header.size_bytes, header.digest)
         self.fleet.bundles[header.digest] = data
+        self.fleet.kinds[header.digest] = header.kind
         self.fleet.uploads += 1
         return versions_pb2.UploadBundleResponse(digest=header.digest, size_bytes=len(data))
 
@@ -153,6 +161,7 @@ class Versions(versions_pb2_grpc.VersionsServicer):
             entrypoint=request.entrypoint,
             author=request.author,
             message=request.message,
+            manifest=request.manifest,
         )
         version.created_at.FromSeconds(1_700_000_000)
         versions.append(version)
@@ -232,7 +241,24 @@ class Routing(routing_pb2_grpc.RoutingServicer):
         await _check(self.fleet, context)
         return routing_pb2.ListRoutersResponse(routers=self.fleet.routers)
 
+    async def Simulate(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.fleet.asked.append(request)
+        now = routing_pb2.Distribution(
+            nodes=[
+                routing_pb2.NodeShare(node="london-1", region="london", share=0.75, median_km=340, p95_km=1200),
+                routing_pb2.NodeShare(node="tokyo-1", region="tokyo", share=0.25, median_km=-1, p95_km=-1),
+            ],
+            median_km=340, p95_km=1300, unlocated=0.25,
+        )  # fmt: skip
+        answer = routing_pb2.SimulateResponse(sample=request.sample, now=now)
+        if request.drain:
+            answer.drained.nodes.add(node="london-1", region="london", share=1, median_km=500, p95_km=9000)
+            answer.drained.median_km, answer.drained.p95_km = 500, 9000
+            answer.moved = 0.25
+        return answer
+
     async def Explain(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.fleet.asked.append(request)
         return routing_pb2.ExplainResponse(
             client=routing_pb2.ClientLocation(
                 ip=request.ip,

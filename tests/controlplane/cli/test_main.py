@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.controlplane.geoip.files import LYON, OSAKA, write_city
+
 if TYPE_CHECKING:
-    from tests.controlplane.cli.conftest import Fleet, Terminal
+    from tests.controlplane.geoip.files import LYON, OSAKA, write_city
+from tests.controlplane.cli.conftest import Fleet, Terminal
 
 HELLO = "export default { fetch() { return new Response('hello') } }\n"
 
@@ -172,6 +175,79 @@ async def test_route_explain_tells_every_candidate(terminal: "Terminal") -> None
     people = (await terminal.run("route", "explain", "192.0.2.7")).out
     assert "192.0.2.7 is in Tokyo, JP (network 192.0.2.0/24, by city)" in people
     assert "because tokyo-1 is the nearest healthy node" in people
+
+
+async def test_route_explain_asks_for_networks_hosts_countries_and_resolvers(
+    terminal: "Terminal", fleet: "Fleet"
+) -> None:
+    for words, expected in (
+        (["192.0.2.0/24", "--resolver", "198.51.100.53"], ("192.0.2.0/24", "", "198.51.100.53")),
+        (["2001:db8::1", "--as-country", "jp"], ("2001:db8::1", "JP", "")),
+        (["--as-country", "NZ"], ("", "NZ", "")),
+        (["localhost"], ("127.0.0.1", "", "")),
+        (["192.0.2.300"], ("192.0.2.300", "", "")),
+    ):
+        assert (await terminal.run("route", "explain", *words)).status == 0
+        asked = fleet.asked[-1]
+        assert (
+            asked.ip.replace("::1", "127.0.0.1") if words == ["localhost"] else asked.ip,
+            asked.country,
+            asked.resolver,
+        ) == expected
+    assert (await terminal.run("route", "explain")).status == 2
+    nowhere = await terminal.run("route", "explain", "nowhere.invalid")
+    assert (nowhere.status, "nowhere.invalid has no address" in nowhere.err) == (2, True)
+
+
+async def test_route_simulate_tells_shares_distances_and_what_a_drain_moves(
+    terminal: "Terminal", fleet: "Fleet"
+) -> None:
+    told = (await terminal.run("route", "simulate", "--sample", "500", "--seed", "7", "--json")).json
+    assert (fleet.asked[-1].sample, fleet.asked[-1].seed) == (500, 7)
+    assert (told["sample"], told["drained"], told["moved"], told["now"]["nodes"][1]["p95_km"]) == (
+        500,
+        None,
+        None,
+        None,
+    )
+    people = (await terminal.run("route", "simulate", "--drain", "tokyo-1", "--function", "hello")).out
+    assert (fleet.asked[-1].drain, fleet.asked[-1].function, fleet.asked[-1].sample) == ("tokyo-1", "hello", 10_000)
+    assert "10,000 clients" in people
+    assert "without tokyo-1 another node gets 25.0% of the clients" in people
+    assert "25.0% of the clients are at no known place" in people
+    assert "1,200 km" in people
+
+
+async def test_geoip_status_lookup_and_use(terminal: "Terminal", tmp_path: Path) -> None:
+    present, newer, older = (tmp_path / f"{name}.mmdb" for name in ("present", "newer", "older"))
+    write_city(present, OSAKA)
+    write_city(newer, LYON, built=2_000_086_400)
+    write_city(older, LYON, built=1_900_000_000)
+    config = tmp_path / "router.toml"
+    config.write_text(f'id = "r1"\ngeoip_database = "{present}"\nplaces_file = "{tmp_path / "places.toml"}"\n')
+    (tmp_path / "places.toml").write_text("[prefix]\n")
+    files = (await terminal.run("geoip", "status", "--config", config, "--json")).json
+    assert [(row["what"], row["kind"], row["fault"]) for row in files] == [
+        ("city database", "Test-City", None),
+        ("places file", None, "prefix: is not known"),
+    ]
+    assert files[0]["built"] == "2033-05-18T03:33:20+00:00"
+    assert "Test-City" in (await terminal.run("geoip", "status", "--config", config)).out
+    (tmp_path / "places.toml").write_text('[prefixes]\n"203.0.113.0/24" = { region = "tokyo" }\n')
+    found = (await terminal.run("geoip", "lookup", "198.51.100.1", "203.0.113.1", "--config", config, "--json")).json
+    assert (found[0]["location"], found[1]["target"]) == ([34.69, 135.5], "region tokyo")
+    assert "34.69, 135.50" in (await terminal.run("geoip", "lookup", "198.51.100.1", "--config", config)).out
+    assert (await terminal.run("geoip", "lookup", "nobody", "--config", config)).status == 2
+
+    refused = await terminal.run("geoip", "use", older, "--config", config)
+    assert (refused.status, "days before the one in use" in refused.err) == (1, True)
+    assert (await terminal.run("geoip", "use", newer, "--config", config)).status == 0
+    assert present.read_bytes() == newer.read_bytes()
+    assert (await terminal.run("geoip", "use", older, "--config", config, "--force")).status == 0
+    assert present.read_bytes() == older.read_bytes()
+    assert (await terminal.run("geoip", "use", config, "--config", config)).status == 1
+    assert (tmp_path / "present.mmdb.forced").exists()
+    assert not (tmp_path / "present.mmdb.partial").exists()
 
 
 async def test_a_store_that_is_down_is_told_as_the_control_plane_tells_it(

@@ -67,6 +67,7 @@ EXPECTED: dict[str, set[str]] = {
     "RouterControl/Sync": {"router"},
     "Routing/Explain": PEOPLE,
     "Routing/ListRouters": PEOPLE,
+    "Routing/Simulate": PEOPLE,
     "Routing/WatchFlows": PEOPLE,
     "Tokens/CreateApiToken": {"admin"},
     "Tokens/CreateJoinToken": {"admin"},

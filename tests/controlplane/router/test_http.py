@@ -5,9 +5,9 @@ import httpx
 import pytest
 
 from controlplane.model import FleetView, Ingress, Location, RoutedNode, Verdict
+from controlplane.monitoring import HttpServer, Metric, plain
 from controlplane.router.config import Endpoint
-from controlplane.router.http import HttpServer, application
-from controlplane.router.metrics import Metric, plain
+from controlplane.router.http import application
 from controlplane.router.sockets import bind_tcp, bound
 from controlplane.steering import ClientLocation, Decision, decide
 
@@ -59,7 +59,7 @@ async def client(source: Source) -> AsyncIterator[httpx.AsyncClient]:
 async def test_explain_tells_client_candidates_and_answers(client: httpx.AsyncClient) -> None:
     told = (await client.get("/v1/explain", params={"ip": "203.0.113.9", "function": "hello"})).json()
     assert told["client"] == {
-        "ip": "203.0.113.9", "network": "203.0.113.0/24", "source": "city", "country": "JP", "city": "Osaka",
+        "ip": "203.0.113.9", "network": "203.0.113.0/24", "source": "city", "country": "JP", "city": "Osaka", "asn": 0,
         "location": {"latitude": 34.7, "longitude": 135.5},
     }  # fmt: skip
     (candidate,) = told["candidates"]

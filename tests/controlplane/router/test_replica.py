@@ -13,7 +13,9 @@ from controlplane.model import FleetView, Verdict, Witness
 from controlplane.router import replica as module
 from controlplane.router.answers import AnswerCounts, AnswerKey
 from controlplane.router.replica import Identity, Replica
+from controlplane.router.signals import Signals
 from controlplane.router.spool import Spool
+from controlplane.steering import Sight
 from nearhop.tasks import cancel
 from nearhop.v1 import common_pb2, nodes_pb2
 from nearhop.v1 import router_control_pb2 as pb
@@ -98,6 +100,7 @@ class Follower:
         self.verdict = Verdict.UP
         self.answers = AnswerCounts()
         self.spool = Spool(state)
+        self.heard: list[Signals] = []
         self.replica = Replica(
             Identity("r1", "127.0.0.1:53", "127.0.0.1:80", ZONE),
             [f"{ADDRESS}:{port}" for port in ports],
@@ -107,6 +110,8 @@ class Follower:
             witnesses=lambda: [Witness("r1", "a", self.verdict, "why", 12.5, 0.25)],
             answers=self.answers,
             rng=random.Random(1),
+            hear=self.heard.append,
+            sights=lambda: (["a"], ["b"]),
         )
 
     @property
@@ -345,3 +350,88 @@ async def test_answers_are_told_at_their_own_pace_however_often_verdicts_change(
         took = asyncio.get_running_loop().time() - started
         told = counts(*plane.reports)
         assert 1 < len(told) <= took / 0.3 + 2
+
+
+def signals(epoch: int, *sights: pb.RouterSight, unchanged: bool = False) -> pb.RoutingView:
+    said = pb.Signals(sights=sights, unchanged=unchanged)
+    return pb.RoutingView(epoch=epoch, zone=ZONE, signals=said, signals_only=True)
+
+
+async def test_signals_are_heard_at_each_change_and_not_once_more(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(5, "a"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: follower.epochs == [5])
+        await plane.offer(signals(5, pb.RouterSight(router="r2", up=["a"])))
+        await eventually(lambda: len(follower.heard) == 1)
+        assert follower.heard[0].heard.sights == {"a": Sight(up=("r2",))}
+        await plane.offer(signals(5, unchanged=True))
+        await plane.offer(routing_view(6, "a"))
+        await eventually(lambda: follower.epochs == [5, 6])
+        assert len(follower.heard) == 1
+        assert follower.replica.refused_views == 0
+        report = plane.reports[0]
+        assert (list(report.seen_up), list(report.seen_down)) == (["a"], ["b"])
+
+
+async def test_a_lost_control_plane_passes_nothing_on_any_more(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    await plane.offer(signals(5, pb.RouterSight(router="r2", up=["a"])))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: len(follower.heard) == 1)
+        await plane.stop()
+        await eventually(lambda: len(follower.heard) == 2)
+        assert follower.heard[1] == Signals()
+
+
+async def test_old_signals_are_void(plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SIGNALS_OLD_S", 0.2)
+    port = await plane.start()
+    await plane.offer(signals(5, pb.RouterSight(router="r2", up=["a"])))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: len(follower.heard) == 1)
+        await asyncio.sleep(0.25)  # a control plane that hangs
+        follower.replica.relay()
+        assert follower.heard[-1] == Signals()
+
+
+async def test_an_operator_has_a_refused_view_taken_over_once(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(500, "a", "b", "c", "d", "e"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: follower.epochs == [500])
+        await plane.offer(routing_view(3, "a"))  # a store that was made anew: its revisions begin again
+        await eventually(lambda: follower.replica.refused_views == 1)
+        assert follower.replica.waiting.startswith("epoch 3; make ")
+        await follower.replica.accept_if_told()
+        assert follower.epochs == [500]
+        accept = tmp_path / "accept-view"
+        accept.touch()
+        await follower.replica.accept_if_told()
+        assert follower.epochs == [500, 3]
+        assert not accept.exists()
+        assert follower.replica.waiting == ""
+        await eventually(lambda: (view := follower.spool.read()) is not None and view.epoch == 3)
+        await plane.offer(routing_view(4, "a", "b"))
+        await eventually(lambda: follower.epochs == [500, 3, 4])
+
+
+async def test_f9_a_view_that_lost_most_of_the_fleet_waits_for_an_operator(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(5, "a", "b", "c", "d", "e"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: follower.epochs == [5])
+        await plane.offer(routing_view(6, "a", "b"))
+        await eventually(lambda: follower.replica.refused_views == 1)
+        await plane.offer(routing_view(7, "a", "b", "c", "d"))
+        await eventually(lambda: follower.epochs == [5, 7])
+        assert follower.replica.waiting == ""  # a good one came since
+
+
+async def test_a_poisoned_entry_is_told_and_the_others_are_answered_from(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(5, "a", "NOT A NAME"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: follower.epochs == [5])
+        assert [node.id for node in follower.taken[0].nodes] == ["a"]
+        assert [violation.field for violation in follower.replica.quarantined] == ["nodes[1].id"]

@@ -192,7 +192,7 @@ class Setting:
     """A router, its control plane and its nodes."""
 
     def __init__(self, directory: Path) -> None:
-        base = random.SystemRandom().randrange(20_000, 28_000, 4)
+        base = random.SystemRandom().randrange(20_000, 28_000, 16)
         self.plane = ControlPlane(base)
         self.ingresses = Ingresses(base + 1)
         self.router = Router(directory, base, base + 2)
@@ -213,8 +213,8 @@ class Setting:
 
 
 @asynccontextmanager
-async def setting(directory: Path) -> AsyncIterator[Setting]:
-    made = Setting(directory)
+async def setting(directory: Path, kind: type[Setting] = Setting) -> AsyncIterator[Setting]:
+    made = kind(directory)
     await made.plane.start()
     await made.ingresses.start(*PLACES)
     try:

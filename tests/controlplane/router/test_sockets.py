@@ -27,6 +27,17 @@ def test_a_port_in_use_is_named() -> None:
     again.close()
 
 
+def test_a_shared_port_is_bound_by_all_who_share_it() -> None:
+    pairs = [bind_dns(Endpoint("127.53.1.2", 0), shared=True)]
+    at = bound(pairs[0][0])
+    pairs += [bind_dns(at, shared=True), bind_dns(at, shared=True)]
+    assert {bound(sock) for pair in pairs for sock in pair} == {at}
+    with pytest.raises(ListenFailed):
+        bind_dns(at)
+    for sock in (sock for pair in pairs for sock in pair):
+        sock.close()
+
+
 def test_the_wildcards_of_both_families_go_side_by_side() -> None:
     six = bind_tcp(Endpoint("::", 0))
     four = bind_tcp(Endpoint("0.0.0.0", bound(six).port))

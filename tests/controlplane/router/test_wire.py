@@ -53,8 +53,18 @@ def test_a_plain_query_is_read() -> None:
     assert parsed.question.startswith(b"\x05HeLLo")
 
 
+def test_of_several_cookies_the_first_counts() -> None:
+    def cookie(data: bytes) -> bytes:
+        return struct.pack("!HH", wire.Option.COOKIE, len(data)) + data
+
+    edns = query(with_options(cookie(b"clientid") + cookie(b"bad"))).edns
+    assert edns is not None
+    assert edns.cookie == b"clientid"
+    assert rejected(with_options(cookie(b"bad") + cookie(b"clientid"))).rcode is Rcode.FORMERR
+
+
 def test_edns_with_a_client_subnet_is_read() -> None:
-    edns = query(with_options(struct.pack("!HH", 10, 2) + b"xy" + subnet(), ttl=0x8000)).edns
+    edns = query(with_options(struct.pack("!HH", 65001, 2) + b"xy" + subnet(), ttl=0x8000)).edns
     assert edns is not None
     assert (edns.udp_size, edns.version, edns.dnssec_ok) == (4096, 0, True)
     assert edns.client_subnet is not None

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -152,7 +153,7 @@ async def test_switches_all_hosts_at_once_and_for_the_next_start(
     await ingress.set_routes({"new.example.org": Route("new", 9, 0, 700)})
     assert (await ask(client)).status_code == 404
     assert (await ask(client, host="new.example.org")).headers["x-nearhop-version"] == "9"
-    assert content(ingress.paths.hosts) == "new.example.org s000|new|9|700\n"
+    assert content(ingress.paths.hosts) == "new.example.org s000|new|9|700\nv9--new.example.org s000|new|9|700\n"
 
 
 async def test_countries_are_loaded_while_it_runs(
@@ -170,3 +171,22 @@ async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
     host, _, _ = ADDRESS.partition(":")
     with socket.create_server((host, 7482)), pytest.raises(AddressInUse, match=f"{host}:7482"):
         await Ingress(settings(tmp_path, f"{host}:7482")).start({})
+
+
+@pytest.mark.parametrize(("network", "told"), [("127.0.0.0/8", "203.0.113.7"), ("192.0.2.0/24", "")])
+async def test_only_listed_ranges_speak_the_proxy_protocol(
+    tmp_path: Path, sandbox: None, network: str, told: str
+) -> None:
+    host, _, _ = ADDRESS.partition(":")
+    ingress = Ingress(replace(settings(tmp_path, f"{host}:7483"), proxy_protocol=(ip_network(network),)))
+    await ingress.start(ROUTES)
+    v1 = b"PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\n"
+    v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([203, 0, 113, 7, 192, 0, 2, 1]) + b"\x12\x67\0\x50"
+    for preface in (v1, v2):
+        reader, writer = await asyncio.open_connection(host, 7483)
+        writer.write(preface + b"GET / HTTP/1.1\r\nHost: a.example.org\r\nConnection: close\r\n\r\n")
+        answer = (await reader.read()).decode()
+        writer.close()
+        assert answer.startswith("HTTP/1.1 200" if told else "HTTP/1.1 400")
+        assert f"x-real-ip: {told}" in answer or not told
+    await ingress.stop(0)

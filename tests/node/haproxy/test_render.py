@@ -20,6 +20,10 @@ INGRESS = render.Ingress(
     run_dir="/run/nearhop",
     map_dir="/var/lib/nearhop/haproxy",
     trusted_proxies=(ip_network("198.51.100.0/24"), ip_network("2001:db8:1::/48")),
+    proxy_protocol=(ip_network("203.0.113.0/24"),),
+    tls_listen=("192.0.2.1:443",),
+    redirect_to_https=True,
+    cache_mib=64,
 )
 
 
@@ -27,18 +31,22 @@ def test_the_configuration_is_the_golden_one() -> None:
     assert render.config(INGRESS) == GOLDEN.read_text()
 
 
-@pytest.mark.parametrize("trusted", [(), INGRESS.trusted_proxies])
+@pytest.mark.parametrize("plain", [True, False])
 @pytest.mark.parametrize("folder", ["maps", """it's a "map", #1 (50 %) $HOME \\n é"""])
-def test_haproxy_accepts_it(tmp_path: Path, folder: str, trusted: tuple[settings.Network, ...]) -> None:
+def test_haproxy_accepts_it(tmp_path: Path, folder: str, plain: bool) -> None:
     folder_of_maps = tmp_path / folder
     folder_of_maps.mkdir()
-    ingress = replace(INGRESS, run_dir=str(tmp_path), map_dir=str(folder_of_maps), trusted_proxies=trusted, slots=64)
+    ingress = replace(INGRESS, run_dir=str(tmp_path), map_dir=str(folder_of_maps), slots=64)
+    if plain:
+        ingress = replace(ingress, trusted_proxies=(), proxy_protocol=(), tls_listen=(), cache_mib=0)
     paths = render.paths(ingress)
     Path(paths.config).write_text(render.config(ingress))
     Path(paths.hosts).write_text(maps.hosts_map({"a.example.org": Route("a", 1, None, 1000)}))
     Path(paths.paths).write_text("")
     Path(paths.picks).write_text("")
     Path(paths.assets).write_text("")
+    Path(paths.caching).write_text("")
+    Path(paths.certificates).write_text("")
     Path(paths.reasons).write_text(maps.reasons_map({3: "exceeded_cpu"}))
     Path(paths.countries).write_text("192.0.2.0/24 JP\n2001:db8::/32 GB\n")
     checked = subprocess.run(
@@ -50,11 +58,20 @@ def test_haproxy_accepts_it(tmp_path: Path, folder: str, trusted: tuple[settings
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
-    assert "WARNING" not in checked.stderr
+    told = [line for line in checked.stderr.splitlines() if "WARNING" in line and "no SSL certificate" not in line]
+    assert told == []
 
 
 def test_maps() -> None:
-    routes = {"b.example.org": Route("b", 2, 7, 1500), "a.example.org": Route("a", 0, None, 1000)}
-    assert maps.hosts_map(routes) == "a.example.org none|a|0|1000|no_sandbox\nb.example.org s007|b|2|1500\n"
+    routes = {"b.example.org": Route("two", 2, 7, 1500), "a.example.org": Route("a", 0, None, 1000)}
+    assert maps.hosts_map(routes) == "a.example.org none|a|0|1000|no_sandbox\nb.example.org s007|two|2|1500\n"
     assert maps.reasons_map({4: "exceeded_cpu"}) == "s004 exceeded_cpu\n"
     assert maps.hosts_map({}) == ""
+    assert maps.hosts_map({"a.nearhop.test": Route("a", 3, 7, 900)}) == (
+        "a.nearhop.test s007|a|3|900\nv3--a.nearhop.test s007|a|3|900\n"
+    )
+
+
+def test_maps_are_joined_before_one_takes_the_others_place() -> None:
+    assert maps.joined("a 1\nb 2|x y\n", "b 3\nc 4\n") == "a 1\nb 3\nc 4\n"
+    assert maps.joined("", "a 1\n") == "a 1\n"

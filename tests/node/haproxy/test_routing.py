@@ -143,6 +143,14 @@ async def test_shares_divide_the_requests(ingress: Ingress, client: httpx.AsyncC
             assert await where(client, "a.example.org", x_nearhop_version_key=who) == "s001"
 
 
+async def test_a_version_has_a_host_of_its_own(ingress: Ingress, client: httpx.AsyncClient) -> None:
+    canary = Route("a", 2, 1, 30_000)
+    await ingress.set_routes({"a.nearhop.test": replace(A, shares=((100, A), (0, canary))), "b.nearhop.test": B})
+    told = [await where(client, f"{name}.nearhop.test") for name in ("v1--a", "v2--a", "v3--a", "v7--b", "v1--b")]
+    assert told == ["s000", "s001", "no_such_host", "s001", "no_such_host"]
+    assert {await where(client, "v2--a.nearhop.test", x_nearhop_version="1") for _ in range(5)} == {"s001"}
+
+
 async def test_any_of_several_sandboxes_may_answer(ingress: Ingress, client: httpx.AsyncClient) -> None:
     await ingress.set_routes({"a.example.org": replace(A, slots=(0, 1, 2))})
     assert {await where(client, "a.example.org") for _ in range(60)} == {"s000", "s001", "s002"}
@@ -170,9 +178,12 @@ async def test_who_has_no_sandbox_is_started_or_refused(
 async def test_files_answer_before_the_program(
     ingress: Ingress, client: httpx.AsyncClient, listeners: dict[str, Listener]
 ) -> None:
-    await ingress.set_assets({"d1": ["/", "/logo.svg", "/ä.html"], "d2": ["/else"]})
+    await ingress.set_assets({"d1-12": ["/", "/logo.svg", "/%C3%A4.html"], "d2": ["/else"]})
     await ingress.set_routes(
-        {"a.example.org": replace(A, assets="d1"), "s.example.org": Route("s", 2, None, 900, assets="d1", static=True)}
+        {
+            "a.example.org": replace(A, assets="d1-12"),
+            "s.example.org": Route("s", 2, None, 900, assets="d1-12", static=True),
+        }
     )
     told = [
         await where(client, "a.example.org", path) for path in ("/", "/logo.svg?x", "/%C3%A4.html", "/else", "/api")
@@ -251,5 +262,33 @@ async def test_one_client_may_send_so_many_requests(ingress: Ingress, client: ht
     assert answer.status_code == 429
     assert 0 < int(answer.headers["retry-after"]) <= 3600
     assert await where(client, "b.example.org") == "s001"
+    assert await where(client, "c.example.org") == "no_such_host"
+    assert await where(client, "b.example.org", "/" + "x" * 9000) == "url_too_long"
+    assert await ingress.refusals() == {("a", "rate_limited"): 2, ("", "no_such_host"): 1, ("b", "url_too_long"): 1}
     async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(local_address="127.0.0.77")) as other:
         assert (await other.get(f"http://{ADDRESS}/", headers={"host": "a.example.org"})).status_code == 200
+
+
+async def test_no_request_fails_while_routes_change(
+    ingress: Ingress, client: httpx.AsyncClient, listeners: dict[str, Listener]
+) -> None:
+    await ingress.set_routes({"a.example.org": A})
+    answers: collections.Counter[str] = collections.Counter()
+    done = asyncio.Event()
+
+    async def ask() -> None:
+        while not done.is_set():
+            answers[await where(client, "a.example.org")] += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(ask())
+        for number in range(60):  # entries in place, whole maps, shares, and back
+            others = {f"h{n}.example.org": A for n in range(number % 7 * 100)}
+            slots = ((0,), (0, 1), (1,), (1, 2), (2,))[number % 5]
+            route = replace(A, version=number + 1, slot=slots[0], slots=slots, cache_epoch=number % 2)
+            await ingress.set_routes({**others, "a.example.org": route})
+            await ingress.set_assets({"d": [f"/{n}" for n in range(number * 10)]})
+        done.set()
+    assert answers.keys() <= {"s000", "s001", "s002"}
+    assert len(answers) == 3

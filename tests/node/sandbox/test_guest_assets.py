@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node.assets.process import SOCKET, AssetServer
-from node.assets.store import AssetStore
-from tests.node.assets.conftest import make_pack
 
 from nearhop import engines
+from node.assets.process import SOCKET, AssetServer
+from node.assets.store import AssetStore
 from tests.harness.eventually import eventually
+from tests.node.assets.conftest import make_pack
 from tests.node.sandbox.guests import Boot, Booted, worker
 
 

@@ -32,7 +32,7 @@ export function loginPage(done: () => void): HTMLElement {
         },
       },
       h("h1", {}, "Nearhop"),
-      h("p", { class: "muted" }, "This control plane wants an API token. Make one with: nearhop token create"),
+      h("p", { class: "muted" }, "This control plane wants an API token. Make one with ", h("code", {}, "nearhop token create NAME --role viewer")),
       h("label", { for: "token" }, "API token"),
       token,
       trouble,

@@ -1,0 +1,62 @@
+"""Whose place decides an answer: from the address in a query to all of it that answers depend on, remembered for many addresses."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from controlplane.model import Location
+from controlplane.steering import ClientLocation, placeless_prefix
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Locate = Callable[[Address], ClientLocation]
+
+REMEMBERED = 131_072  # addresses; what one of them costs in memory is some 600 octets
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An address that may decide. *place* stands for all that an answer depends on but the network, *key* for that and the *scope* to tell.
+
+    *placeless*: the address says nothing, and *scope* is its block's prefix length.
+    """
+
+    client: ClientLocation
+    place: int
+    key: int
+    scope: int
+    placeless: bool
+
+
+class Origins:
+    """Finds origins with *locate*, which must not raise for a valid address."""
+
+    def __init__(self, locate: Locate) -> None:
+        self._locate = locate
+        self._places: dict[tuple[Location | str, str], int] = {}
+        self._numbered = 0
+        self.of_subnet = lru_cache(REMEMBERED)(self._find_subnet)
+        self.of_peer = lru_cache(REMEMBERED)(self._find_peer)
+
+    def _find_peer(self, peer: str) -> Origin:
+        return self._find(ipaddress.ip_address(peer.partition("%")[0]))
+
+    def _find_subnet(self, packed: bytes) -> Origin:
+        return self._find(ipaddress.ip_address(packed))
+
+    def _find(self, address: Address) -> Origin:
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        address = mapped or address
+        client = self._locate(address)
+        placeless = placeless_prefix(address)
+        scope = (client.prefix_length if placeless is None else placeless) + (96 if mapped else 0)
+        place = self._number(client.location or client.network, client.country)
+        return Origin(client, place, place << 8 | scope, scope, placeless is not None)
+
+    def _number(self, spot: Location | str, country: str) -> int:
+        number = self._places.get((spot, country))
+        if number is None:
+            if len(self._places) >= REMEMBERED:
+                self._places.clear()
+            number = self._places[spot, country] = self._numbered = self._numbered + 1  # never the same one again
+        return number

@@ -1,0 +1,5 @@
+export default {
+  fetch(request) {
+    return Response.json({ method: request.method, agent: navigator.userAgent.startsWith("Deno/") });
+  },
+};
