@@ -34,6 +34,8 @@ _REASON_WITHIN_S = 0.1
 _CONNECTIONS_GONE_WITHIN_S = 10.0
 _WARM_LIMITS = Limits()  # what a process is started with whose program is not known yet
 _WARM_BOOT_S = 0.2
+_PRIMED_WITHIN_S = 10.0
+_PRIME_POLL_S = 0.01
 _WARM_LEAVES_FREE = 1  # slots that no waiting process takes
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
 _LEVELS = frozenset({"debug", "info", "warn", "error", "limit"})
@@ -80,6 +82,7 @@ class _Held:
     source: bytes = b""
     control: str = ""  # what the guest knows the agent by
     guest: Guest | None = None
+    primed: bool = False  # a process without a program has answered one request, and is at its fastest for the next
     fed: asyncio.Event = field(default_factory=asyncio.Event)
     direct: int = 0  # requests in flight that reached it past the ingress' slot: those that started it
     direct_finished: int = 0
@@ -154,7 +157,7 @@ class Pool:
 
     def warm_slots(self) -> tuple[int, ...]:
         """Return the slots with a process that waits for a program, those that have waited longest first."""
-        warm = [slot for slot, held in self._held.items() if held.state.phase is Phase.WARM]
+        warm = [slot for slot, held in self._held.items() if held.state.phase is Phase.WARM and held.primed]
         return tuple(sorted(warm, key=lambda slot: self._held[slot].state.since))
 
     def instances(self) -> dict[str, int]:
@@ -450,6 +453,8 @@ class Pool:
             held.asked_cpu_s, held.in_flight, held.window = 0.0, 0, (0.0, 0.0)
             if not held.state.live or held.state.phase is Phase.STOPPING:
                 guest.kill()  # it was given up while it was being started
+            if held.spec is None:
+                self._spawn_task(self._prime(slot, held), name=f"prime {slot}")
             try:
                 status = await guest.serve(self._program(held), lambda message: self._heard(slot, held, message))
             finally:
@@ -458,6 +463,22 @@ class Pool:
         if last_words:
             _logger.debug("sandbox said", function=_name(held), slot=slot, stderr=last_words)
         self._take(slot, machine.Exited(status, process.clean(last_words, keep="\n", limit=1000)))
+
+    async def _prime(self, slot: int, held: _Held) -> None:
+        # Nothing is assigned to it before this has ended, so that no program meets a request of ours.
+        try:
+            async with asyncio.timeout(_PRIMED_WITHIN_S):
+                while not await _answers(self._settings.socket(slot)):
+                    if held.guest is None:
+                        return  # it has ended; _live() sees to that
+                    await asyncio.sleep(_PRIME_POLL_S)
+        except TimeoutError:
+            _logger.warning("a process that should wait for a program does not answer", slot=slot)
+            if self._held.get(slot) is held:
+                self._take(slot, machine.Retired())
+            return
+        held.primed = True
+        self._changed("")
 
     async def _program(self, held: _Held) -> bytes:
         """Return what the guest reads, once it is known."""
@@ -526,6 +547,20 @@ class Pool:
 
 def _unheard(_spec: SandboxSpec, _level: str, _text: str, _reason: str) -> None:
     return None
+
+
+async def _answers(socket: Path) -> bool:
+    try:
+        reader, writer = await asyncio.open_unix_connection(socket)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET / HTTP/1.0\r\nhost: sandbox\r\n\r\n")
+        return bool(await reader.read())
+    except ConnectionError:
+        return False
+    finally:
+        writer.close()
 
 
 def _unlink(path: Path) -> None:

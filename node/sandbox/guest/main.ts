@@ -21,6 +21,7 @@ import type { Dialect, Services } from "./dialect.ts";
 
 const host = Deno;
 const socket = host.args[0];
+const LATE_MS = 20;
 const unavailable = () => new Response(null, { status: 503 });
 let handler: Handler = unavailable;
 
@@ -29,17 +30,32 @@ async function giveUp(path: string): Promise<void> {
   await host.permissions.revoke({ name: "write", path });
 }
 
+/** Say whether the program is not there yet: then this process is one that waits for whichever comes. */
+function isLate(program: Promise<string>): Promise<boolean> {
+  return Promise.race([program.then(() => false), new Promise<boolean>((done) => setTimeout(done, LATE_MS, true))]);
+}
+
+/** Do once what every start does, so that the engine is ready for the program that comes; most programs are Workers. */
+async function rehearse(): Promise<void> {
+  const url = URL.createObjectURL(new Blob(["export default 0;"], { type: "text/javascript" }));
+  await import(url);
+  URL.revokeObjectURL(url);
+  await part("./workers/load.ts");
+}
+
 host.serve({ path: socket, onListen() {} }, (request, info) => handler(request, info));
 await giveUp(socket);
 
-const input = await new Response(host.stdin.readable).text();
+const arriving = new Response(host.stdin.readable).text();
+const part = (path: string) => import(new URL(path, import.meta.url).href);
+if (await isLate(arriving)) await rehearse();
+const input = await arriving;
 const end = input.indexOf("\n");
 const settings = parse(input.slice(0, end));
 const source = input.slice(end + 1);
 const needs = look(source, settings);
 
 installConsole(host);
-const part = (path: string) => import(new URL(path, import.meta.url).href);
 const dialects = { deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" };
 const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
 if (settings.everything) { for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts"]) await part(path); }
