@@ -12,7 +12,7 @@ from tests.hostile import kernel, overrun, plain
 from tests.hostile.arena import opened, percentile
 from tests.hostile.programs import PROGRAMS
 
-_ROUNDS = 50
+_ROUNDS = 30
 
 
 async def _print(word: str) -> bool:

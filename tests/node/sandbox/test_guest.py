@@ -75,7 +75,7 @@ async def test_on_error_of_deno_serve(boot: Boot) -> None:
             "deno",
             'NotCapable: Requires read access to "/etc/passwd", run again with the --allow-read flag',
         ),
-        ("await Deno.permissions", "workers", "Deno is not defined"),
+        ("await Deno.permissions", "workers", "TypeError"),
         ("throw 'a string'", "workers", "a string"),
     ],
 )
