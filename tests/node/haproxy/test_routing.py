@@ -166,7 +166,10 @@ async def test_several_sandboxes_share_what_may_be_in_flight(
 ) -> None:
     ingress.expect_caching("a", caching)
     await ingress.set_routes({"a.example.org": replace(A, slots=(0, 1, 2, 0, 1, 2))})
-    async with httpx.AsyncClient(base_url=f"http://{ADDRESS}", timeout=20, limits=httpx.Limits()) as many, asyncio.TaskGroup() as group:
+    async with (
+        httpx.AsyncClient(base_url=f"http://{ADDRESS}", timeout=20, limits=httpx.Limits()) as many,
+        asyncio.TaskGroup() as group,
+    ):
         waiting = [group.create_task(where(many, "a.example.org", "/hang")) for _ in range(420)]
         async with asyncio.timeout(15):
             while sum(task.done() for task in waiting) < 100:
