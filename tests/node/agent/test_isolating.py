@@ -1,6 +1,8 @@
 """What the configuration demands of isolation, on a machine that gives less."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,3 +44,16 @@ async def test_a_node_that_must_be_isolated_does_not_start(tmp_path: Path) -> No
 def test_what_every_layer_lost_is_told() -> None:
     assert Mode(namespaces=True, own_user=False, seccomp=True).level == "full"
     assert Mode(False, False, False, ("no a", "no b")).level == "reduced: no a; no b"
+
+
+async def test_an_engine_that_misses_permission_checks_is_refused(
+    control, make_node: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "deno"
+    old.write_text("#!/bin/sh\necho deno 2.9.4\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("NEARHOP_DENO", str(old))
+    node = make_node("n1")
+    await node.start(wait=False)
+    assert await node.process.wait() == 3
+    assert "Deno 2.9.4 is too old to hold a sandbox; at least 2.9.5 is needed" in node.log.read_text()
