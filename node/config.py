@@ -46,6 +46,9 @@ class NodeConfig:
     max_connections: int = 4000
     boot_cpu_s: float = 1.0
     boot_wall_s: float = 10.0
+    load_limit: float = (
+        0.0  # the load average for each CPU at which clients begin to be sent to the next nearest node; 0: never
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     identity_dir: Path | None = None  # the certificate and its key; None is <state_dir>/identity
@@ -82,6 +85,7 @@ def check(settings: NodeConfig) -> list[Violation]:
         ("warm_sandboxes", settings.warm_sandboxes, 0, 100),
         ("idle_s", settings.idle_s, 0.1, 86_400),
         ("activation_s", settings.activation_s, 0.1, 60),
+        ("load_limit", settings.load_limit, 0, 1000),
         ("haproxy_threads", settings.haproxy_threads, 1, 64),
         ("edge_cache_mib", settings.edge_cache_mib, 0, 4095),
     ]

@@ -222,6 +222,7 @@ def report(record: NodeReport) -> node_control_pb2.NodeReport:
         deno_version=record.deno_version,
         haproxy_version=record.haproxy_version,
         ingress_ready=record.ingress_ready,
+        load_limit=record.load_limit,
     )
 
 
@@ -241,6 +242,7 @@ def read_report(message: node_control_pb2.NodeReport, *, node: str, instance: st
         haproxy_version=message.haproxy_version[:64],
         ingress_ready=message.ingress_ready,
         reported_at=now,
+        load_limit=_amount(message.load_limit),
     )
 
 

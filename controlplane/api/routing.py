@@ -48,9 +48,8 @@ class Routing(routing_pb2_grpc.RoutingServicer):
         self._require_function(request.function)
         outlook = _outlook(self._router(request.router))
         fleet = self._publisher.current().fleet
-        return _explanation(
-            client, steering.decide(request.function or None, client, fleet, outlook, self._clock())
-        )  # fmt: skip
+        decision = steering.decide(request.function or None, client, fleet, outlook, self._clock())
+        return _explanation(client, decision)
 
     async def Simulate(self, request: routing_pb2.SimulateRequest, _context: Any) -> routing_pb2.SimulateResponse:
         view = self._publisher.current().fleet

@@ -20,4 +20,9 @@ def signals(view: View, routers: Iterable[Router], listener: str) -> router_cont
             if router.id != listener and (router.seen_up or router.seen_down)
         ],
         silent=sorted(name for name in view.nodes if name not in view.health),
+        loads=[
+            router_control_pb2.NodeLoad(node=name, load=load)
+            for name, report in sorted(view.health.items())
+            if name in view.nodes and (load := report.record.load) is not None
+        ],
     )

@@ -163,7 +163,9 @@ def _from_folder(root: Path, settings: Settings, dialect: Dialect | None) -> Pro
     site = Project(root, None, _name(root, settings), replace(settings, assets=AssetSettings(".")), Dialect.STATIC)
     if dialect is Dialect.STATIC:
         return site
-    if dialect is None and (root / "index.html").is_file() and not any(_handles(root / file) for file in _candidates(root)):  # fmt: skip
+    candidates = _candidates(root)
+    pages = (root / "index.html").is_file() or (not candidates and any(root.glob("*.html")))
+    if dialect is None and pages and not any(_handles(root / file) for file in candidates):
         return site
     return Project(root, _customary(root), _name(root, settings), settings)
 
@@ -207,7 +209,7 @@ def _customary(root: Path) -> Path:
         case []:
             raise UnusableSource(
                 f"{root} has no entrypoint: none is named in wrangler.toml, deno.json or package.json, there is no index, main, worker or "
-                "src/index file, and no index.html. Choose one with --entrypoint FILE, or deploy the files alone with --dialect static"
+                "src/index file, and no page of a site. Choose one with --entrypoint FILE, or deploy the files alone with --dialect static"
             )
         case several:
             raise UnusableSource(

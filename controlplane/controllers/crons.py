@@ -70,9 +70,8 @@ class Crons(Controller):
             key = f"{name} {due.cron} {due.at}"
             node = schedule.choose(self._candidates(view, function.record, version), key)
             if node is None:
-                _log.warning(
-                    "a cron is due, and no node is there to run it", function=name, cron=due.cron, since=due.at
-                )
+                if now - due.at < _NO_NODE_RETRY_S:  # once, not at each try
+                    _log.warning("a cron is due, and no node is there to run it", function=name, cron=due.cron)
                 return _NO_NODE_RETRY_S
             calls.append(ScheduledCall(secrets.token_hex(8), name, version, due.cron, due.at, node, now))
         for missed in plan.late:

@@ -74,7 +74,10 @@ class SandboxStatus:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What a node does now, in its own words. *instance* is the agent process that speaks, *session* the stream on which it was heard."""
+    """What a node does now, in its own words. *instance* is the agent process that speaks, *session* the stream on which it was heard.
+
+    *load_limit* is the load average for each CPU at which it is full, 0 when it states none.
+    """
 
     node: str
     instance: str
@@ -90,6 +93,12 @@ class NodeReport:
     ingress_ready: bool = False
     reported_at: float = 0.0
     session: str = ""
+    load_limit: float = 0.0
+
+    @property
+    def load(self) -> float | None:
+        """The share of its capacity that is used, 1.0 is full; None when the node states no capacity."""
+        return self.load_1m / self.cpus / self.load_limit if self.load_limit > 0 and self.cpus else None
 
     def placement(self, function: str) -> PlacementStatus | None:
         """Return the report on *function*, or None when the node does not know it."""

@@ -45,19 +45,23 @@ def routes(responder: Responder, counts: Counter[str]) -> list[Route]:
         if reply is None:
             counts["doh_refused"] += 1
             return PlainTextResponse("not a DNS query", status_code=400)
-        return Response(reply, media_type=MEDIA_TYPE, headers={"cache-control": f"max-age={freshness_s(reply)}"})
+        return Response(
+            reply, media_type=MEDIA_TYPE, headers={"cache-control": f"private, max-age={freshness_s(reply)}"}
+        )
 
     return [Route(PATH, answer, methods=["GET", "POST"])]
 
 
 def freshness_s(reply: bytes) -> int:
-    """Return how long an HTTP cache may keep *reply*: no longer than its records (RFC 8484 section 5.1), 0 for what has none."""
+    """Return how long a client may keep *reply*: no longer than its records (RFC 8484 section 5.1), 0 for what has none.
+
+    A client, not a cache in between: the answer is for one client's place, and the URL does not tell whose.
+    """
     try:
         message = dns.message.from_wire(reply)
     except dns.exception.DNSException:
         return 0
     rrsets = message.answer or [rrset for rrset in message.authority if rrset.rdtype == dns.rdatatype.SOA]
-    # A tailored answer is for one network, which a cache by URL knows nothing of, unless the URL itself says so (section 6).
     return min((rrset.ttl for rrset in rrsets), default=0)
 
 

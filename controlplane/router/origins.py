@@ -35,6 +35,9 @@ class Origins:
         self._locate = locate
         self._places: dict[tuple[Location | str, str], int] = {}
         self._numbered = 0
+        # What is known of IPv4 networks, by how many bits of an address are no part of its prefix: most new addresses are of known networks.
+        self._networks: dict[int, dict[int, ClientLocation]] = {}
+        self._known = 0
         self.of_subnet = lru_cache(REMEMBERED)(self._find_subnet)
         self.of_peer = lru_cache(REMEMBERED)(self._find_peer)
 
@@ -47,11 +50,27 @@ class Origins:
     def _find(self, address: Address) -> Origin:
         mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
         address = mapped or address
-        client = self._locate(address)
+        client = self._client(address)
         placeless = placeless_prefix(address)
         scope = (client.prefix_length if placeless is None else placeless) + (96 if mapped else 0)
         place = self._number(client.location or client.network, client.country)
         return Origin(client, place, place << 8 | scope, scope, placeless is not None)
+
+    def _client(self, address: Address) -> ClientLocation:
+        if address.version == 6:
+            return self._locate(address)
+        number = int(address)
+        for host_bits, networks in self._networks.items():
+            client = networks.get(number >> host_bits)
+            if client is not None:
+                return client
+        client = self._locate(address)
+        host_bits = 32 - client.prefix_length
+        if self._known >= REMEMBERED:
+            self._networks, self._known = {}, 0
+        self._known += 1
+        self._networks.setdefault(host_bits, {})[number >> host_bits] = client
+        return client
 
     def _number(self, spot: Location | str, country: str) -> int:
         number = self._places.get((spot, country))

@@ -10,6 +10,7 @@ state folder has it taken over whatever it is, once.
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ VIEW_MAX_BYTES = 64 << 20
 CONNECT_TIMEOUT_S = 3.0
 SIGNALS_OLD_S = 3.0  # three times the control plane's own interval
 ACCEPT_FILE = "accept-view"
+ACCEPT_WITHIN_S = 600.0  # an operator's word of long ago must not wave through what nobody has looked at
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", VIEW_MAX_BYTES),
     (
@@ -87,7 +89,7 @@ class Replica:
         self._hear = hear
         self._sights = sights
         self._accept_file = spool.path.with_name(ACCEPT_FILE)
-        self._waiting: pb.RoutingView | None = None
+        self._waiting: dict[str, pb.RoutingView] = {}  # by the control plane that sent it
         self._told = pb.Signals()
         self._identity = identity
         self._membership = membership
@@ -135,37 +137,51 @@ class Replica:
             for stream in self._streams:
                 stream.reopen()
 
-    async def offered(self, message: pb.RoutingView) -> None:
-        """Take *message* over if it is good and newer than the present view."""
+    async def offered(self, message: pb.RoutingView, endpoint: str) -> None:
+        """Take *message*, which came from *endpoint*, over if it is good and newer than the present view."""
+        self._waiting.pop(endpoint, None)
         try:
             decoded = views.decode(message, self.view)
         except InvalidInput as error:
             self._refuse(message.epoch, str(error))
             return
         view = decoded.view
-        if view.zone == self._identity.zone and self.view is not None and view.epoch < self.view.epoch:
-            self._waiting = message
-        if self._is_known(view):
+        if self.view is not None and _same(view, self.view) and view.epoch <= self.view.epoch:
             return
-        if reason := views.refusal(self.view, view, self._identity.zone):
-            self._waiting = message if view.zone == self._identity.zone else None
-            self._refuse(view.epoch, reason)
+        reason = views.refusal(self.view, view, self._identity.zone)
+        another = self.view is None or view.epoch != self.view.epoch
+        if reason is None and another:
+            await self._take(decoded, message)
             return
-        await self._take(decoded, message)
+        if view.zone == self._identity.zone and another:
+            self._waiting[endpoint] = message
+        if not self._is_expected(view):
+            self._refuse(view.epoch, reason or "another view has the same epoch")
+
+    def gone(self, endpoint: str) -> None:
+        """Forget what waits from *endpoint*, and what it passed on."""
+        self._waiting.pop(endpoint, None)
+        self.relay()
 
     async def accept_if_told(self) -> None:
-        """Take over the view that was refused last if an operator has made the file that says so."""
-        message = self._waiting
-        if message is None or not self._accept_file.exists():
+        """Take over the view that was refused last if an operator has made the file that says so, not long ago."""
+        if not self._accept_file.exists():
             return
-        self._accept_file.unlink()
-        decoded = views.decode(message, self.view)
-        _log.warning("an operator has this view taken over", epoch=decoded.view.epoch, nodes=len(decoded.view.nodes))
-        await self._take(decoded, message)
+        if time.time() - self._accept_file.stat().st_mtime > ACCEPT_WITHIN_S:
+            self._accept_file.unlink()
+            _log.warning("nothing waited for the operator's word, it is void now", path=str(self._accept_file))
+        elif self._waiting:
+            message = list(self._waiting.values())[-1]
+            self._accept_file.unlink()
+            decoded = views.decode(message, self.view)
+            _log.warning(
+                "an operator has this view taken over", epoch=decoded.view.epoch, nodes=len(decoded.view.nodes)
+            )
+            await self._take(decoded, message)
 
     async def _take(self, decoded: views.Decoded, message: pb.RoutingView) -> None:
         view = decoded.view
-        self._waiting = None
+        self._waiting.clear()
         self.quarantined = decoded.quarantined
         for violation in decoded.quarantined:
             _log.error("an entry of the routing view is not used", epoch=view.epoch, reason=str(violation))
@@ -184,7 +200,8 @@ class Replica:
     @property
     def waiting(self) -> str:
         """What waits for an operator's word, empty when nothing does."""
-        return "" if self._waiting is None else f"epoch {self._waiting.epoch}; make {self._accept_file} to take it over"
+        epochs = ", ".join(f"{message.epoch} from {endpoint}" for endpoint, message in self._waiting.items())
+        return f"epoch {epochs}; make {self._accept_file} to take it over" if epochs else ""
 
     def relay(self) -> None:
         """Tell what is passed on now, if that has changed: by the first control plane whose word is fresh, by none when all is old."""
@@ -204,12 +221,11 @@ class Replica:
         self.refused_views += 1
         _log.error("a routing view was refused, the last good one stays", epoch=epoch, reason=reason)
 
-    def _is_known(self, view: FleetView) -> bool:
-        """Tell whether there is nothing in *view* to take over or to complain of: control planes see changes one after the other."""
+    def _is_expected(self, view: FleetView) -> bool:
+        """Tell whether *view* is no reason to complain: control planes see changes one after the other."""
         if self.view is None or view.epoch > self.view.epoch or view.zone != self.view.zone:
             return False
-        same = (view.nodes, view.functions) == (self.view.nodes, self.view.functions)
-        return same or view.epoch == self.view.epoch or sum(stream.connected for stream in self._streams) > 1
+        return view.epoch == self.view.epoch or sum(stream.connected for stream in self._streams) > 1
 
     @property
     def epoch(self) -> int:
@@ -295,7 +311,7 @@ class _Stream:
                 reason = "an error of this router"
             failures = 1 if self.connected else failures + 1
             self.connected = False
-            self._replica.relay()
+            self._replica.gone(self.endpoint)
             tell = _log.warning if failures == 1 else _log.debug
             tell("no routing view from the control plane", endpoint=self.endpoint, reason=reason)
             await asyncio.sleep(self._replica.pause(failures))
@@ -313,7 +329,7 @@ class _Stream:
                     self.signals = message.signals
                 self._replica.relay()
             if not message.signals_only:
-                await self._replica.offered(message)
+                await self._replica.offered(message, self.endpoint)
 
     async def _messages(self) -> AsyncIterator[pb.RouterMessage]:
         yield pb.RouterMessage(hello=self._replica.hello())
@@ -340,6 +356,10 @@ class _Stream:
             except TimeoutError:
                 continue
         return []
+
+
+def _same(view: FleetView, other: FleetView) -> bool:
+    return (view.zone, view.nodes, view.functions) == (other.zone, other.nodes, other.functions)
 
 
 def _encode(witness: Witness) -> nodes_pb2.Witness:

@@ -189,17 +189,20 @@ class Responder:
         """Answer who shows a cookie of ours; tell the others how to come back (RFC 7873 section 5.2.3), or nothing."""
         query = wire.parse(data)
         if isinstance(query, Query):
-            options = self._options(query.edns, peer, tcp=False)
             if self._is_known(query, peer):
                 return self._respond_to_query(query, data, peer, tcp=False)
-            if self._offer.cookies is not None and query.edns is not None and query.edns.cookie:
-                self._counts[Rcode.BADCOOKIE.name] += 1
-                return wire.render(query, _BADCOOKIE, limit=wire.UDP_SIZE, options=options)
             if verdict == "slip":
-                self._counts["slipped"] += 1
-                return wire.render_truncated(query)
+                return self._slip(query, peer)
         self._counts["rate_limited"] += 1
         return None
+
+    def _slip(self, query: Query, peer: str) -> bytes:
+        if self._offer.cookies is not None and query.edns is not None and query.edns.cookie:
+            self._counts[Rcode.BADCOOKIE.name] += 1
+            options = self._options(query.edns, peer, tcp=False)
+            return wire.render(query, _BADCOOKIE, limit=wire.UDP_SIZE, options=options)
+        self._counts["slipped"] += 1
+        return wire.render_truncated(query)
 
     def _answer_or_fail(self, query: Query, peer: str) -> tuple[Reply, int]:
         try:

@@ -165,9 +165,8 @@ class Router:
 
     def count(self, function: str, client: ClientLocation, decision: Decision) -> None:
         """See redirects.Decider."""
-        self._responder.given.tally(
-            AnswerKey(function, decision.chosen[0].id, client.country, decision.kind)
-        ).count += 1  # fmt: skip
+        key = AnswerKey(function, decision.chosen[0].id, client.country, decision.kind)
+        self._responder.given.tally(key).count += 1
 
     def status(self) -> dict[str, object]:
         """See http.Source."""

@@ -15,7 +15,7 @@ from controlplane.router.wire import Query, Reply
 from controlplane.router.zone import Entry
 
 SHAPES_MAX = 4_096
-FILLED_MAX = 65_536  # replies of one shape
+FILLED_MAX = 262_144  # replies of all shapes, some 400 octets each
 
 _HEADER_OCTETS = 12
 _TYPE_CLASS_OCTETS = 4
@@ -68,6 +68,7 @@ class Templates:
         self._plain: dict[bytes, _Template] = {}
         self._ipv4: dict[bytes, _Template] = {}
         self._ipv6: dict[bytes, _Template] = {}
+        self._filled = 0
 
     def fill(self, data: bytes, peer: str) -> bytes | None:
         """Return the reply to *data* from *peer*, None when its shape is not known."""
@@ -131,8 +132,9 @@ class Templates:
         whole = wire.render(query, prepared.reply, limit=template.limit, scope=scope)
         start = _HEADER_OCTETS + len(query.question)
         end = len(whole) - (len(subnet.sent) - _SUBNET_OCTETS if located and subnet is not None else 0)
-        if len(template.filled) >= FILLED_MAX:
-            template.filled.clear()
+        if self._filled >= FILLED_MAX:
+            self.forget()
+        self._filled += 1
         key = origin.client.network if template.by_network else origin.key
         filled = template.filled[key] = whole[2:_HEADER_OCTETS], whole[start:end], prepared.tally
         return filled

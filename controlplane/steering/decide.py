@@ -94,7 +94,8 @@ class _Question:
             return Tier.DRAINING
         if verdict is Verdict.DOWN:
             return Tier.DOWN
-        if self.shed and share_of(self.client.network, node.id) < self.shed.get(node.id, 0.0):
+        share = self.shed.get(node.id)
+        if share is not None and share_of(self.client.network, node.id) < share:
             return Tier.SHEDDING
         return Tier.ELIGIBLE
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 
 from controlplane.model import RoutedNode, RoutingKind, RoutingPolicy, Verdict
 from controlplane.steering.distance import Vector
@@ -26,9 +26,8 @@ class Tier(IntEnum):
 Order = tuple[float, bool, float, int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A candidate in its place."""
+class Ranked(NamedTuple):
+    """A candidate in its place. One is made for each node in each decision, and a tuple is made three times as fast as a frozen dataclass."""
 
     placed: PlacedNode
     verdict: Verdict

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 FULL = 1.0  # of a node's capacity
 ROOM = 0.85  # below it, networks are taken back
-GROWTH_PER_S = 0.5  # of the excess: at 20 % over its capacity a node gives 10 % of its networks away each second
-GROWTH_MAX_PER_S = 0.1
-RETURN_PER_S = (
-    0.01  # a hundred seconds from all to none: what comes back must not fill the node anew before its load shows it
-)
+# Loads are averages over a minute and come every ten seconds: what goes faster than they follow would swing.
+GROWTH_PER_S = 0.05  # of the excess: at 20 % over its capacity a node gives 1 % of its networks away each second
+GROWTH_MAX_PER_S = 0.01
+RETURN_PER_S = 0.002  # eight minutes from most to none
 SHARE_MAX = 0.9  # a node that gives everything away would never see a load again
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controlplane.identity import etcd_tls
-from deploy.local import identities, toml
+from deploy.local import https, identities, toml
 from deploy.local.settings import ROUTER, ZONE, NodeSettings, Settings
 from nearhop import engines, tls
 
@@ -121,6 +121,8 @@ def node(settings: Settings, node: NodeSettings, geoip: Path | None) -> Part:
             "control_planes": [settings.fleet],
             "join": _join(settings, node.id),
             "listen": [settings.ingress(node)],
+            "tls_listen": [settings.ingress_tls(node)],
+            "tls_certificates": str(https.prepare(settings.keys, ZONE)),
             "advertise_ipv4": [node.address],
             "port": settings.node_port,
             "state_dir": str(_folder(settings, "nodes", node.id)),

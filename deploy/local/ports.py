@@ -35,6 +35,7 @@ def wanted(settings: Settings) -> Iterator[Listener]:
         ("the router's HTTP", settings.router_http),
         ("the dashboard", settings.dashboard),
         *((f"node {node.id}", settings.ingress(node)) for node in settings.nodes),
+        *((f"node {node.id}", settings.ingress_tls(node)) for node in settings.nodes),
     ):
         address, port = endpoint.rsplit(":", 1)
         yield Listener(part, address, int(port))

@@ -101,8 +101,13 @@ class Settings:
         """Return where *node*'s ingress listens."""
         return f"{node.address}:{self.node_port}"
 
+    def ingress_tls(self, node: NodeSettings) -> str:
+        """Return where *node*'s ingress listens for https."""
+        return f"{node.address}:{self.base_port + _NODE_TLS}"
+
 
 _NODE = 80
+_NODE_TLS = 43
 
 
 def _nodes(regions: str, network: str) -> tuple[NodeSettings, ...]:

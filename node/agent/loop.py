@@ -378,9 +378,7 @@ class Agent:
         """Carry one action out; False when it has to wait."""
         match action:
             case plan.FetchBundle(digest, _, pack):
-                if pack:
-                    self._packs.add(digest)
-                return self._fetch(digest)
+                return self._fetch(digest, pack=pack)
             case plan.StartSandbox(slot, spec):
                 return await self._start(slot, spec)
             case plan.SwitchRoutes(routes, changed):
@@ -402,11 +400,13 @@ class Agent:
             raise RuntimeError("the agent has no pool yet")
         return self.pool
 
-    def _fetch(self, digest: str) -> bool:
+    def _fetch(self, digest: str, *, pack: bool) -> bool:
         message = pb.NodeMessage(bundle_request=pb.BundleRequest(digest=digest))
         if self.session is None or not self.session.send(message):
             return False
         self._fetching[digest] = time.monotonic()
+        if pack:
+            self._packs.add(digest)
         return True
 
     async def _start(self, slot: int, spec: SandboxSpec) -> bool:
@@ -521,6 +521,7 @@ class Agent:
             self._statuses_now(),
             self._pool,
             ingress_ready=self._ingress.ready,
+            load_limit=self._settings.load_limit,
         )
 
 

@@ -36,7 +36,12 @@ def hello(settings: NodeConfig, revision: int, instance: str) -> pb.Hello:
 
 
 def node_report(
-    revision: int, placements: Iterable[pb.PlacementStatus], pool: Pool, *, ingress_ready: bool
+    revision: int,
+    placements: Iterable[pb.PlacementStatus],
+    pool: Pool,
+    *,
+    ingress_ready: bool,
+    load_limit: float = 0.0,
 ) -> pb.NodeReport:
     return pb.NodeReport(
         snapshot_revision=revision,
@@ -49,6 +54,7 @@ def node_report(
         deno_version=str(engines.find("deno")),
         haproxy_version=str(engines.find("haproxy")),
         ingress_ready=ingress_ready,
+        load_limit=load_limit,
     )
 
 

@@ -16,6 +16,7 @@ from node.haproxy.settings import (
 )
 
 CONCURRENCY = 500  # of a function without limits of its own: the contract's default
+_FEW = 50  # requests in flight that no sandbox is refused for
 WALL_MS = 30_000  # the same
 # What a client says of itself, of its place, or of who asked before it, in a header that only a platform may set.
 _SPOOFED_PREFIXES = ("x-nearhop-", "x-forwarded-", "cf-", "x-vercel-")
@@ -27,25 +28,29 @@ _SPOOFED = ("x-real-ip", "x-request-id", "forwarded", "true-client-ip", "cdn-loo
 def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
     """Render the lines that all backends of functions share, those *is_kept* of functions whose answers the edge cache keeps."""
     # An `allow` here ends the rules of the backend itself too, and so its cache's.
-    plain = [] if is_kept else [f"http-request allow if {{ be_conn le {CONCURRENCY} }} {_NO_LIMITS}"]
+    plain = [] if is_kept else [f"http-request allow if {{ be_conn le {_FEW} }} {_NO_LIMITS}"]
     return [
         "balance first",  # the sandbox; after a failure the one retry avoids it, and so goes to the sink
         pages.asked_for_json(),
-        f"http-request set-timeout server var(txn.route),word(4,|) unless {{ var(txn.route),word(4,|) {WALL_MS} }}",
+        f"http-request set-timeout server var(txn.route),word(4,|) unless {{ var(txn.route) -m end |{WALL_MS} }}",
         *(f"http-request del-header {name} -m beg" for name in _SPOOFED_PREFIXES),
         *(f"http-request del-header {name}" for name in _SPOOFED),
         _told(ingress),
         *plain,
+        f"http-request set-var(txn.quota) var(txn.route),field({routing.SHARE},|) if {_NO_LIMITS}",
         f"http-request set-var(txn.reason) str(exceeded_concurrency) if {{ be_conn gt {CONCURRENCY} }} {_NO_LIMITS}",
+        "http-request set-var(txn.reason) str(exceeded_concurrency) if { var(txn.quota) -m found } { be_conn,sub(txn.quota) gt 0 }",
         *pages.counted("{ var(txn.reason) -m found }"),
         "http-request deny deny_status 503 if { var(txn.reason) -m found }",
-        *_limits(),
+        *_limits(ingress),
         "",
         "http-response deny deny_status 502 if { srv_id 2 }",
         "http-response set-var(txn.from) bool(1)",
         f"http-response set-var(txn.reason) res.hdr(x-nearhop-reason) if {{ status 500 }} {{ res.hdr(x-nearhop-reason) {_TOLD} }}",
         "http-response del-header x-nearhop- -m beg",
         "http-response del-header x-request-id",
+        "http-response add-header x-nearhop-version %[var(txn.route),word(3,|)]",
+        "http-response add-header x-nearhop-reason %[var(txn.reason)] if { status 500 } { var(txn.reason) -m found }",
     ]
 
 
@@ -101,7 +106,7 @@ def _told(ingress: Ingress) -> str:
     return f'http-request add-header {first[0]} "{text}"'
 
 
-def _limits() -> list[str]:
+def _limits(ingress: Ingress) -> list[str]:
     rated = "{ var(txn.rate) -m found }"
     key = "%[var(txn.route),word(2,|)]|%[src]|%[date,div(txn.period)]"
     limited = "{ var(txn.limits) -m found }"
@@ -111,6 +116,7 @@ def _limits() -> list[str]:
         f"set-header x-nearhop-assets %[{field(routing.FILES)},word(1,-)] if {{ be_name {STATIC} }}",
         f"set-var(txn.body) {field(routing.BODY)} if {limited}",
         f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length),sub(txn.body) gt 0 }}",
+        f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length) gt {ingress.max_body_bytes} }}",
         *counted,
         f"deny deny_status 413 if {over}",
         f"set-var(txn.concurrency) {field(routing.CONCURRENCY)} if {limited}",

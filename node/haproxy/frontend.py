@@ -88,7 +88,6 @@ def _checks(ingress: Ingress) -> list[str]:
         f"{_REASON} str(bad_method) if {{ method CONNECT TRACE }}",
         f"{_REASON} str(url_too_long) if {{ url,length gt {ingress.max_url_bytes} }}",
         f"{_REASON} str(body_too_large) if {{ req.hdr_val(content-length) gt {BODY_BYTES} }} !{{ var(txn.limits) -m found }}",
-        f"{_REASON} str(body_too_large) if {{ req.hdr_val(content-length) gt {ingress.max_body_bytes} }}",
         # RFC 9112 section 6.1; the other kinds HAProxy refuses or rewrites by itself
         f"{_REASON} str(bad_framing) if HTTP_1.0 {{ req.hdr_cnt(transfer-encoding) gt 0 }}",
     ]
@@ -117,11 +116,10 @@ def _responses(ingress: Ingress) -> list[str]:
     rules = [
         f"add-header x-nearhop-node {ingress.node}",
         f"add-header x-nearhop-region {ingress.region}",
-        "add-header x-nearhop-version %[var(txn.route),word(3,|)] if { var(txn.route) -m found }",
         "add-header x-request-id %[unique-id]",
-        "set-header x-nearhop-reason %[var(txn.reason)] if { var(txn.reason) -m found }",
         *cache.mark(ingress),
         "allow if { var(txn.from) -m found }",
+        "set-header x-nearhop-version %[var(txn.route),word(3,|)] if { var(txn.route) -m found }",
         "set-var(txn.reason) str(exceeded_wall) if { status 504 }",
         *(
             f"set-var(txn.reason) {pages.ended(status)} if {{ status {status} }} !{{ var(txn.reason) -m found }}"

@@ -14,6 +14,7 @@ from node.plan.records import Route
 from node.plan.routes import preview
 
 _PATHS_HERE = "/"
+_LEAST = 100  # in flight, of one of many sandboxes: chance does not spread requests evenly
 _Named = Callable[[int], str]  # the backend of a slot
 
 
@@ -82,6 +83,11 @@ def change(before: str, after: str, *, most: int) -> tuple[dict[str, str], list[
     return (entries, removed) if len(entries) + len(removed) <= most else None
 
 
+def joined(before: str, after: str) -> str:
+    """Return *after* with the entries of *before* that it has no others for."""
+    return _text(dict(line.split(" ", 1) for line in [*before.splitlines(), *after.splitlines()]))
+
+
 def _text(entries: Mapping[str, str]) -> str:
     return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
 
@@ -103,7 +109,7 @@ def _entry(route: Route, named: _Named) -> tuple[str, dict[str, str]]:
     if not route.shares and len(route.slots) < 2:
         return _target(route, route.slot, named), {}
     if not route.shares:
-        name = f"%{route.function}@{route.version}"
+        name = f"{'%' if _is_limited(route) else '+'}{route.function}@{route.version}"
         return name, _table(name, [(SHARES, route)], named)
     name = f"%{route.function}"
     shares = _table(name, route.shares, named)
@@ -139,15 +145,14 @@ def _target(route: Route, slot: int | None, named: _Named) -> str:
     target = f"{where}|{route.function}|{route.version}|{route.wall_ms}"
     if _is_limited(route):
         return f"!{target}|{route.cache_epoch}|{_limits(route)}"
+    if len(route.slots) > 1:  # HAProxy counts what is in flight for each slot, unless it is told to count by function
+        return f"{target}|{route.cache_epoch}|{max(_LEAST, CONCURRENCY // len(route.slots))}"
     return f"{target}|{route.cache_epoch}" if route.cache_epoch else target
 
 
 def _is_limited(route: Route) -> bool:
     standard = route.request_body_bytes == BODY_BYTES and route.concurrency == CONCURRENCY
-    several = (
-        len(route.slots) > 1
-    )  # HAProxy counts what is in flight for each slot, unless it is told to count by function
-    return not standard or several or bool(route.rate_limit.requests or route.assets)
+    return not standard or bool(route.rate_limit.requests or route.assets)
 
 
 def _limits(route: Route) -> str:

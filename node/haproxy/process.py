@@ -110,7 +110,7 @@ class Ingress:
         """Switch every hostname at once. Raises IngressError when HAProxy runs and did not take them over."""
         async with self._lock:
             self._routes = routes
-            await self._replace(maps.maps(routes, self._caching).by_name())
+            await self._route()
 
     def expect_caching(self, function: str, source: bytes) -> None:
         """Ask the edge cache before *function*, from its next route on, if the text of its program suggests answers that may be kept."""
@@ -136,7 +136,15 @@ class Ingress:
     async def _cache_for(self, functions: Collection[str]) -> None:
         async with self._lock:
             self._caching |= set(functions)
-            await self._replace(maps.maps(self._routes, self._caching).by_name())
+            await self._route()
+
+    async def _route(self) -> None:
+        # What an entry refers to is there before the entry, and goes after it.
+        texts = maps.maps(self._routes, self._caching).by_name()
+        referred = {name: text for name, text in texts.items() if name != settings.HOSTS}
+        await self._replace({name: maps.joined(self._maps.get(name, ""), text) for name, text in referred.items()})
+        await self._replace({settings.HOSTS: texts[settings.HOSTS]})
+        await self._replace(referred)
 
     async def set_assets(self, files: Mapping[str, Iterable[str]]) -> None:
         """Say which paths each set of files answers, by the set's name. Raises IngressError."""

@@ -55,6 +55,7 @@ def _global(ingress: Ingress) -> list[str]:
         "noreuseport",  # a second process on the same address must fail, not share it
         "hard-stop-after 30s",
         "tune.http.maxhdr 100",
+        "tune.h2.fe.max-concurrent-streams 100",
     ]
 
 

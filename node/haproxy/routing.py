@@ -13,6 +13,7 @@ VERSION_COOKIE = "nearhop-version-key"  # the same as a cookie
 SHARES = 100
 # The fields of a route after the four that every route has: the first stands alone too, the others are limits of its own.
 EPOCH, BODY, CONCURRENCY, RATE, PERIOD, FILES = range(5, 11)
+SHARE = 6  # of a route without limits of its own: how many requests in flight one of several sandboxes may have
 _HOST = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\.?(:[0-9]{1,5})?$"
 _LIMITED = "{ var(txn.limits) -m found }"
 
@@ -22,7 +23,9 @@ def rules() -> list[str]:
     lines = [
         f"set-var(txn.route) req.fhdr(host),map_str({HOSTS})",
         "accept if { var(txn.route) -m beg s c }",
+        *_any(),
         *_by_name(),
+        *_any(),
         "accept if { var(txn.route) -m beg s c }",
         *_by_share(),
         *_limits(),
@@ -33,6 +36,15 @@ def rules() -> list[str]:
 
 def field(number: int) -> str:
     return f"var(txn.limits),field({number},|)"
+
+
+def _any() -> list[str]:
+    found = "{ var(txn.sandbox) -m found }"
+    return [
+        f"set-var-fmt(txn.sandbox) %[var(txn.route)]:%[rand({SHARES})] if {{ var(txn.route) -m beg + }}",
+        f"set-var(txn.route) var(txn.sandbox),map_str({PICKS}) if {found}",
+        f"accept if {found} {{ var(txn.route) -m beg s c }}",
+    ]
 
 
 def _by_name() -> list[str]:

@@ -83,6 +83,15 @@ def wants_counts(meter: Meter, cpu_s: float, budget: Budget) -> bool:
     return cpu_s - meter.baseline_s >= ASK_SHARE * budget.cpu_s and cpu_s - meter.asked_s >= ASK_STEP_S
 
 
+def suspicious(meter: Meter, cpu_s: float, budget: Budget) -> bool:
+    """Say whether the budget is spent as far as is known: only new counters can tell an honest sandbox from a runaway now."""
+    return cpu_s - meter.baseline_s > _allowed_s(meter, budget)
+
+
+def _allowed_s(meter: Meter, budget: Budget) -> float:
+    return budget.cpu_s * (WARMUP_FACTOR if meter.served < WARMUP_REQUESTS else 1.0)
+
+
 def judge(meter: Meter, sample: Sample, budget: Budget) -> tuple[Meter, Reason | None]:
     """Fold *sample* into the meter and name the limit that is exceeded, if one is."""
     if sample.memory_bytes is not None and sample.memory_bytes > budget.memory_bytes:
@@ -110,5 +119,4 @@ def _with_counts(
         background = meter.background_s + spent
         verdict = Reason.EXCEEDED_CPU if background > BACKGROUND_FACTOR * budget.cpu_s else None
         return replace(known, baseline_s=cpu_s, background_s=background), verdict
-    factor = WARMUP_FACTOR if meter.served < WARMUP_REQUESTS else 1.0
-    return known, Reason.EXCEEDED_CPU if spent > factor * budget.cpu_s else None
+    return known, Reason.EXCEEDED_CPU if spent > _allowed_s(meter, budget) else None

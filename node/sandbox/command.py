@@ -1,6 +1,5 @@
 """The command line and the environment of a sandbox's process: everything that Deno's flags can take away is taken away. Pure."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 MINIMUM_DENO = (2, 9, 5)  # older ones miss permission checks that the sandbox rests on
@@ -8,21 +7,15 @@ GUEST = Path(__file__).with_name("guest")
 
 
 def argv(
-    deno: Path,
-    socket: Path,
-    *,
-    memory_mib: int,
-    deny_net: str,
-    guest: Path = GUEST,
-    services: Sequence[Path] = (),
+    deno: Path, socket: Path, *, memory_mib: int, deny_net: str, guest: Path = GUEST, services: str = ""
 ) -> list[str]:
-    """Return the command that starts the guest on *socket*, from where it reaches the sockets of the node's *services*.
+    """Return the command that starts the guest on *socket*.
 
-    Reading and writing are allowed for the sockets, because opening one needs both, and reading for the guest's own files; the guest
-    gives all of it up before it imports a program, but for the services that the program uses. *deny_net* may be empty where the sandbox
-    has no network; *guest* is where the engine finds the guest's files.
+    Reading and writing are allowed for the socket, because listening on it needs both; the guest gives both up once it listens. For the
+    sockets in *services* they stay allowed: connecting needs them. *deny_net* may be empty where the sandbox has no network; *guest* is
+    where the engine finds the guest's files, which it reads until it imports a program.
     """
-    sockets = ",".join(str(path) for path in (socket, *services))
+    paths = ",".join(filter(None, (str(socket), services)))
     return [
         str(deno),
         "run",
@@ -41,8 +34,8 @@ def argv(
         "--deny-env",
         "--deny-import",
         f"--import-map={guest / 'imports.json'}",
-        f"--allow-read={sockets},{guest}",
-        f"--allow-write={sockets}",
+        f"--allow-read={paths},{guest}",
+        f"--allow-write={paths}",
         "--allow-net",
         *([f"--deny-net={deny_net}"] if deny_net else []),
         f"--v8-flags=--max-old-space-size={memory_mib}",

@@ -13,7 +13,7 @@ from typing import Protocol, assert_never
 from nearhop import log
 from nearhop.errors import NearhopError
 from node.lifecycle import machine, scale
-from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, wants_counts
+from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, suspicious, wants_counts
 from node.lifecycle.machine import Phase
 from node.plan.records import Limits, SandboxSpec, SandboxView
 from node.sandbox import handover, process
@@ -269,6 +269,7 @@ class Pool:
         busy = False
         readings: dict[int, tuple[Guest, float]] = {}
         asking: list[int] = []
+        frozen: list[tuple[_Held, Guest]] = []
         for slot, held in list(self._held.items()):
             if held.state.wake_at is not None and now >= held.state.wake_at:
                 self._take(slot, machine.Ticked())
@@ -280,13 +281,34 @@ class Pool:
                 self._active_at = now
             held.last_cpu_s = cpu_s
             readings[slot] = (held.guest, cpu_s)
-            if held.spec is not None and self._asks(held, cpu_s, now):
+            suspect = self._suspects(held, cpu_s)
+            if suspect:
+                held.guest.freeze()  # so that a runaway gains nothing while the ingress is asked
+                frozen.append((held, held.guest))
+            if held.spec is not None and (suspect or self._asks(held, cpu_s, now)):
                 held.asked_at, held.asked_cpu_s = now, cpu_s
                 asking.append(slot)
             if step_s >= _BUSY_STEP_S or now - held.memory_at >= _MEMORY_EVERY_S:
                 held.memory_bytes = held.guest.memory_bytes() or 0
                 held.memory_at = now
-        counters = await self._ingress.counters(asking) if asking else {}
+        try:
+            counters = await self._ingress.counters(asking) if asking else {}
+            self._judge(readings, counters)
+        finally:
+            for held, guest in frozen:
+                if held.guest is guest and held.state.phase is not Phase.STOPPING:
+                    guest.thaw()
+        if now - self._load_at >= _LOAD_EVERY_S:
+            self._load_at = now
+            self._scale(now)
+        return busy
+
+    @staticmethod
+    def _suspects(held: _Held, cpu_s: float) -> bool:
+        meter = held.state.meter
+        return held.state.serves and meter is not None and suspicious(meter, cpu_s, held.state.budget)
+
+    def _judge(self, readings: Mapping[int, tuple[Guest, float]], counters: Mapping[int, Counted]) -> None:
         for slot, (guest, cpu_s) in readings.items():
             current = self._held.get(slot)
             if current is None or current.guest is not guest:
@@ -304,10 +326,6 @@ class Pool:
             current.sample = sample
             if not (current.repeated and repeated):
                 self._take(slot, machine.Sampled(sample))
-        if now - self._load_at >= _LOAD_EVERY_S:
-            self._load_at = now
-            self._scale(now)
-        return busy
 
     def _count(self, held: _Held, counted: Counted) -> None:
         # The ingress counts for the slot, whoever has had it: the first count of a process only tells where it begins.
@@ -408,6 +426,8 @@ class Pool:
                     self._warm_failures = 0
                     held.fed.set()
                 case machine.Kill(reason):
+                    if held.guest is not None and reason is not Reason.RETIRED:
+                        held.guest.freeze()  # the ingress is told the reason first, and meanwhile it must not run on
                     self._spawn_task(self._kill(slot, held, reason), name=f"kill {slot}")
                 case _:
                     assert_never(wish)

@@ -77,9 +77,20 @@ class Guest:
 
     def kill(self) -> None:
         """End the process now; a program cannot ignore it."""
+        self._signal(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Take the processors from it; a program cannot ignore that either."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
         if self._pidfd >= 0:
-            with contextlib.suppress(ProcessLookupError):  # it has ended by itself: what was wanted
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                signal.pidfd_send_signal(self._pidfd, number)
 
     def last_words(self) -> str:
         """Return the last lines of standard error."""

@@ -115,16 +115,20 @@ class Slow:
 
 
 class OutageRouter(Process):
-    def __init__(self, address: str, folder: Path) -> None:
+    """A router without TLS; by default its control plane is an address where nobody is, ever."""
+
+    def __init__(
+        self, address: str, folder: Path, *, name: str = "r1", control_plane: str = "", zone: str = ZONE
+    ) -> None:
         self.dns = (address, 7453)
         self.http = f"http://{address}:7454"
         config = {
-            "id": "r1",
-            "control_planes": [f"{address}:9"],  # nobody is there, ever
+            "id": name,
+            "control_planes": [control_plane or f"{address}:9"],
             "insecure": True,
             "dns_listen": [f"{address}:7453"],
             "http_listen": f"{address}:7454",
-            "zone": ZONE,
+            "zone": zone,
             "state_dir": str(folder / "router"),
             "places_file": str(folder / "places.toml"),
         }

@@ -53,7 +53,7 @@ class Arena:
         self.solo: list[float] = []
         self.reached: list[str] = []
         self._client = client
-        self._ports = ports
+        self.ports = ports
 
     async def run(self, program: Program) -> Outcome:
         """Deploy the program, let it try, and watch the neighbor meanwhile."""
@@ -72,7 +72,7 @@ class Arena:
         return Outcome(program, ok, said, took, neighbor, failures)
 
     async def _try(self, program: Program) -> tuple[bool, str]:
-        source = program.source.replace(CANARY, self._ports[CANARY]).replace(FRIEND, self._ports[FRIEND])
+        source = program.source.replace(CANARY, self.ports[CANARY]).replace(FRIEND, self.ports[FRIEND])
         dialect = _DIALECTS[program.dialect]
         await self.control.deploy(program.id, 1, source, dialect=dialect, **program.limits)
         try:
@@ -80,7 +80,7 @@ class Arena:
                 status = await self.control.until(program.id, pb.PlacementStatus.STATE_REFUSED, within=30)
                 return program.says in status.error, status.error
             await self.control.until_active(program.id, within=30)
-            answer = await self._get(program.id, accept="application/json")
+            answer = await self.get(program.id, accept="application/json")
             return await self._judge(program, answer)
         finally:
             del self.control.placements[program.id]
@@ -99,8 +99,9 @@ class Arena:
             case _:
                 return False, f"{answer.status_code} {reason} {answer.text[:200]}"
 
-    async def _get(self, function: str, **headers: str) -> httpx.Response:
-        url = f"{self.node.url}/?{function}"
+    async def get(self, function: str, path: str = "/", **headers: str) -> httpx.Response:
+        """Ask the function."""
+        url = f"{self.node.url}{path}"
         return await self._client.get(url, headers={"host": f"{function}.example.org", **headers}, timeout=45)
 
     async def _watch(self, times: list[float], failures: list[str], stop: asyncio.Event, *, at_least: int = 0) -> None:
@@ -108,7 +109,7 @@ class Arena:
         while not stop.is_set() or done < at_least:
             began = time.monotonic()
             try:
-                answer = await self._get("neighbor")
+                answer = await self.get("neighbor")
                 if answer.text != "neighbor":
                     failures.append(f"{answer.status_code} {answer.text[:80]}")
             except httpx.TransportError as error:
@@ -153,7 +154,7 @@ async def opened(folder: Path) -> AsyncIterator[Arena]:
     friendly = await asyncio.start_server(friend, FRIENDLY, 0)
     authority = f"{FRIENDLY}:{friendly.sockets[0].getsockname()[1]}"
     allow = [f"{FRIENDLY}/32"]
-    node = Node(folder / "node", NODE, control.port, slots=24, boot_wall_s=3.0, egress_allow=allow, log_level="info")
+    node = Node(folder / "node", NODE, control.port, slots=24, boot_wall_s=3.0, egress_allow=allow, log_level="debug")
     try:
         await node.start()
         async with httpx.AsyncClient() as client:

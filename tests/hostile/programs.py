@@ -104,6 +104,17 @@ def _escapes() -> Iterator[Program]:
     }  # fmt: skip
     for name, code in codes.items():
         yield Program(f"escape-{name}", _attempt(code), End.SHUT)
+    threads = (
+        "const { default: threads } = await import('data:text/javascript,import * as x from \"node:worker_threads\"; export default x');"
+        " must(new threads.Worker('0', { eval: true }))"
+    )
+    fake = (
+        "try { globalThis.Deno = { internal: Symbol(), version: {}, build: { os: 'linux' }, args: [], execPath: () => '/deno',"
+        " mainModule: 'file:///x', env: { get() {}, toObject: () => ({}) } } } catch { /* it is taken */ }"
+    )
+    for dialect in ("workers", "deno"):
+        code = f"(async () => {{ {fake}; {threads.replace('must(', 'return must(')} }})()"
+        yield Program(f"escape-{dialect}-worker-thread", _attempt(code), End.SHUT, dialect=dialect)
     for name, code in {
         "read": "Deno.readTextFileSync('/etc/passwd')",
         "run": "new Deno.Command('/bin/sh').outputSync()",

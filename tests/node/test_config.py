@@ -44,3 +44,19 @@ def test_reports_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
     path.write_text(GOOD.replace('["127.77.0.1:7480", "[::1]:7480"]', "[]") + "slotz = 3\n")
     with pytest.raises(InvalidInput, match="slotz"):
         config.load(path)
+
+
+def test_https_needs_certificates_and_addresses(tmp_path: Path) -> None:
+    path = tmp_path / "node.toml"
+    path.write_text(GOOD + 'tls_listen = ["127.77.0.1"]\nproxy_protocol = ["x"]\nedge_cache_mib = 5000\n')
+    with pytest.raises(InvalidInput) as refused:
+        config.load(path)
+    fields = [violation.field for violation in refused.value.violations]
+    assert fields == ["edge_cache_mib", "tls_listen", "tls_certificates", "proxy_protocol"]
+    path.write_text(GOOD + "redirect_to_https = true\n")
+    with pytest.raises(InvalidInput, match="redirect_to_https"):
+        config.load(path)
+    path.write_text(
+        GOOD + 'tls_listen = ["127.77.0.1:7443"]\ntls_certificates = "/etc/nearhop"\nredirect_to_https = true\n'
+    )
+    assert config.load(path).tls_listen == ["127.77.0.1:7443"]

@@ -50,7 +50,7 @@ export async function prepare({ host, settings }: Given): Promise<(load: Load) =
     }
 
     const value = Object.freeze({ ...visible(host, settings), serve, cron });
-    Object.defineProperty(globalThis, "Deno", { value, configurable: true, writable: true });
+    Object.defineProperty(globalThis, "Deno", { value, configurable: false, writable: false }); // see closeDoors()
 
     const entry = (await load()).default as { fetch?: ServeHandler; onListen?: ServeOptions["onListen"] } | undefined;
     const handler = served ?? entry?.fetch?.bind(entry);
@@ -150,7 +150,7 @@ function visible(host: typeof Deno, settings: Settings): Record<string, unknown>
     cwd: () => "/",
     chdir: (path: string) => refuse("read", JSON.stringify(String(path))),
     dlopen: () => refuse("ffi", "<PATH>", "ffi"),
-    execPath: () => "/usr/bin/deno",
+    execPath: () => refuse("read", "<exec_path>"), // node:worker_threads asks for it as it loads, and so has no workers
     exit: unsupported,
     kill: unsupported,
     addSignalListener() {}, // signals end the process before a listener could hear of them

@@ -75,7 +75,12 @@ export function safeProcess(env: Record<string, string>): void {
   Object.defineProperty(globalThis, "process", { value: safe, configurable: true, writable: true });
 }
 
-export function closeDoors(): void {
+/**
+ * Remove what leads to the host. Parts of the engine that load late look for the global Deno, node:worker_threads among them, which the import map
+ * does not cover: a program must not be able to put one there that makes them work.
+ */
+export function closeDoors(dialectHasDeno: boolean): void {
   for (const name of REMOVED) delete (globalThis as Record<string, unknown>)[name];
   delete (Navigator.prototype as unknown as Record<string, unknown>).gpu;
+  if (!dialectHasDeno) Object.defineProperty(globalThis, "Deno", { value: undefined, configurable: false, writable: false });
 }

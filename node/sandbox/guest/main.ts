@@ -73,7 +73,7 @@ await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
 adaptRequests(subrequests.spend, connectEgress(host, settings.sockets.egress));
 await preload(source);
 safeProcess(settings.env);
-closeDoors();
+closeDoors(settings.dialect === "deno");
 
 // A program's stray error must not take the requests of its neighbours in the same sandbox with it.
 globalThis.addEventListener("unhandledrejection", (event) => {

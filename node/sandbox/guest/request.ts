@@ -6,6 +6,7 @@
 
 import type { Egress } from "./egress.ts";
 import type { Place } from "./geo.ts";
+import { dress, type Extras, installHeaders, plain } from "./headers.ts";
 
 const INNER = "http+unix:";
 const ALLOWED = new Set(["http:", "https:", "data:", "blob:"]);
@@ -16,14 +17,12 @@ const readHeaders = own("headers").get!;
 const realClone = Request.prototype.clone;
 const realFetch = globalThis.fetch;
 const RealRequest = Request;
-const RealHeaders = Headers;
 
 interface Dress {
   place: Place | null;
   headers?: Headers;
 }
 
-type Tailor = (headers: Headers, place: Place | null) => void;
 type Copied = (from: Request, to: Request, init?: RequestInit) => void;
 
 const dressed = new WeakMap<Request, Dress>();
@@ -60,48 +59,53 @@ export function arrived(request: Request, place: Place | null): void {
 export const hasArrived = (request: Request): boolean => dressed.has(request);
 export const placeOf = (request: Request): Place | null => dressed.get(request)?.place ?? null;
 
-/** The same request at another address, or with other headers, from the same place. */
+/** The same request at another address, or with other headers, for the engine and for the program alike. */
 export function passedOn(url: string, request: Request, headers: Headers = request.headers): Request {
-  const { method, body, signal } = request;
-  const made = new RealRequest(url, { method, headers, body, signal, redirect: "manual" });
-  dressed.set(made, { place: placeOf(request), headers: new RealHeaders(headers) });
-  return made;
+  return new RealRequest(url, parts(request, headers));
 }
 
-/** Let *tailor* add headers to the requests that arrive, and tell *copied* of each request that the program makes of another. */
-export function dressRequests(tailor: Tailor, copied: Copied): void {
+function parts({ method, body, signal, redirect }: Request, headers: Headers): RequestInit {
+  return { method, headers: plain(headers), body, signal, redirect };
+}
+
+/** What the program passes as a second argument, which may be a request, with headers that the engine can read. */
+function readable(init: RequestInit): RequestInit {
+  if (init instanceof RealRequest) return dressed.has(init) ? parts(init, init.headers) : init;
+  const headers = plain(init.headers);
+  return headers === init.headers ? init : { ...init, headers };
+}
+
+/** Show *extras* on the requests that arrive, and tell *copied* of each request that the program makes of another. */
+export function dressRequests(extras: Extras, copied: Copied): void {
   const define = (name: string, value: unknown) => Object.defineProperty(RealRequest.prototype, name, { ...own(name), ...value as object });
   define("headers", {
     get(this: Request): Headers {
-      const dress = dressed.get(this);
-      if (dress === undefined) return readHeaders.call(this);
-      if (dress.headers === undefined) {
-        dress.headers = new RealHeaders(readHeaders.call(this));
-        tailor(dress.headers, dress.place);
-      }
-      return dress.headers;
+      const it = dressed.get(this);
+      return it === undefined ? readHeaders.call(this) : it.headers ??= dress(readHeaders.call(this), extras, it.place);
     },
   });
   define("clone", {
     value: function clone(this: Request): Request {
-      const dress = dressed.get(this);
+      const it = dressed.get(this);
       const copy: Request = realClone.call(this);
-      if (dress !== undefined) dressed.set(copy, { place: dress.place, headers: new RealHeaders(this.headers) });
+      if (it !== undefined) dressed.set(copy, { place: it.place });
       copied(this, copy);
       return copy;
     },
   });
   const Outer = new Proxy(RealRequest, {
     construct(target, [input, init], newTarget) {
-      if (!(input instanceof RealRequest)) return Reflect.construct(target, init === undefined ? [input] : [input, init], newTarget);
-      const inner = dressed.has(input) ? new RealRequest(outer(input), input) : input;
-      const made = Reflect.construct(target, init === undefined ? [inner] : [inner, init], newTarget) as Request;
+      const rest = init === undefined ? [] : [readable(init)];
+      if (!(input instanceof RealRequest)) return Reflect.construct(target, [input, ...rest], newTarget);
+      const inner = dressed.has(input) ? passedOn(outer(input), input) : input;
+      const made = Reflect.construct(target, [inner, ...rest], newTarget) as Request;
       copied(input, made, init);
       return made;
     },
   });
   RealRequest.prototype.constructor = Outer;
   globalThis.Request = Outer;
+  installHeaders();
 }
 
 /** Whether the host is an IPv6 literal: the engine's deny list knows no IPv6 ranges, so none is reached by address. */
@@ -130,7 +134,8 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
     },
   });
   globalThis.fetch = async function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    const { client: _, ...options } = (init ?? {}) as RequestInit & { client?: unknown };
+    const given = readable(init ?? {}) as RequestInit & { client?: unknown };
+    const options = given.client === undefined ? given : { ...given, client: undefined };
     if (!(input instanceof RealRequest)) {
       const href = String(input);
       check(href, spend, out);
@@ -138,7 +143,7 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
     }
     const href = outer(input);
     check(href, spend, out);
-    return await send(readUrl.call(input) === href ? input : new RealRequest(href, input), options);
+    return await send(readUrl.call(input) === href ? input : passedOn(href, input), options);
   } as typeof fetch;
   const RealWebSocket = globalThis.WebSocket;
   globalThis.WebSocket = new Proxy(RealWebSocket, {
@@ -146,7 +151,7 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
       if (out === null && isIpv6Literal(new URL(String(url)))) throw new TypeError("WebSocket cannot reach IPv6 addresses by number");
       spend();
       const protocols = typeof options === "object" && !Array.isArray(options) ? (options as { protocols?: unknown }).protocols : options;
-      if (path !== null) return Reflect.construct(target, [url, { protocols: protocols ?? [], client: out()!.client }], newTarget);
+      if (out !== null) return Reflect.construct(target, [url, { protocols: protocols ?? [], client: out.client }], newTarget);
       return Reflect.construct(target, protocols === undefined ? [url] : [url, protocols], newTarget);
     },
   });

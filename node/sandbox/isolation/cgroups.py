@@ -12,7 +12,7 @@ from pathlib import Path
 _AGENT = "nearhop-agent"
 _WANTED = ("memory", "pids", "cpu")
 _THREADS = 128
-_SHARE = 50  # of 100: half the weight of the ingress and the agent
+_WEIGHT = 100  # a sandbox, however many threads it has, weighs as much as one other process
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _settings(hierarchy: Hierarchy, memory_bytes: int) -> list[tuple[str, str]]:
     if "pids" in hierarchy.controllers:
         found.append(("pids.max", str(_THREADS)))
     if "cpu" in hierarchy.controllers:
-        found.append(("cpu.weight", str(_SHARE)) if second else ("cpu.shares", str(1024 * _SHARE // 100)))
+        found.append(("cpu.weight", str(_WEIGHT)) if second else ("cpu.shares", str(1024 * _WEIGHT // 100)))
     return found
 
 

@@ -91,7 +91,8 @@ class Zygote:
 
     def _take(self, message: object, descriptors: list[int]) -> None:
         match message:
-            case {"pid": int(pid), "status": int(status)}:
+            case {"pid": int(pid), "status": int(status), "cpu_s": float(cpu_s)}:
+                _logger.debug("a sandbox's process ended", pid=pid, status=status, cpu_s=round(cpu_s, 4))
                 self._ended(pid, status)
             case {"pid": int(pid)}:
                 self._started(pid, descriptors[0])

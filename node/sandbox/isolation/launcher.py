@@ -14,7 +14,7 @@ import psutil
 
 from nearhop import log
 from nearhop.errors import NearhopError
-from node.sandbox import command, handover
+from node.sandbox import command
 from node.sandbox.isolation import cgroups, landlock, layout, libraries
 from node.sandbox.isolation.channel import Zygote
 from node.sandbox.isolation.layout import Plan
@@ -25,12 +25,7 @@ _PROBE_WITHIN_S = 20.0
 _CACHING_S = 0.2  # the engine writes what it has compiled in the background, and tells nobody when it has
 _STAMP = "complete"
 _PROBE_SLOT = 999  # above every slot that a node may have, so that its user is nobody else's
-# A program of each dialect: together they have the engine compile all of the guest that a usual program needs.
-_PROBES = {
-    "workers": b"export default { fetch() {} } // cf",
-    "deno": b"Deno.serve(() => new Response())",
-    "vercel": b"export default () => new Response() // geo",
-}
+_PROBE = b"export default { fetch() {} }"
 _ETC = (
     "/etc",
     "/proc",
@@ -94,7 +89,7 @@ class Launcher:
         stamp, complete = await asyncio.to_thread(self._stamp)
         for mode in self._modes():
             self._mode = mode
-            error = await self._probe("workers", warm=not complete)
+            error = await self._probe(warm=not complete)
             if error is None:
                 self._mode = Mode(mode.namespaces, mode.own_user, mode.seccomp, tuple(missing))
                 controllers = sorted({name for group in self._groups for name in group.controllers})
@@ -104,14 +99,7 @@ class Launcher:
         else:
             raise IsolationError(f"no sandbox can be started: {'; '.join(missing)}")
         if not complete:
-            await self._fill_cache(stamp)
-
-    async def _fill_cache(self, stamp: str) -> None:
-        for dialect in ("deno", "vercel"):
-            if (error := await self._probe(dialect, warm=True)) is not None:
-                _logger.warning("the engine's cache is not complete", dialect=dialect, error=error)
-                return
-        await asyncio.to_thread((self._settings.cache_dir / _STAMP).write_text, stamp)
+            await asyncio.to_thread((settings.cache_dir / _STAMP).write_text, stamp)
 
     def _stamp(self) -> tuple[str, bool]:
         # Which engine and which guest the cache is for, and whether it has been filled for them.
@@ -130,11 +118,10 @@ class Launcher:
             Mode(namespaces=False, own_user=False, seccomp=False),
         ]
 
-    async def _probe(self, dialect: str, *, warm: bool) -> str | None:
+    async def _probe(self, *, warm: bool) -> str | None:
         # A whole sandbox with a program: what keeps any part of it from working shows here, and nowhere later.
         said = asyncio.Event()
         failure = ""
-        sockets = {name: self.service(name) for name in ("egress", "geo")}
 
         def heard(message: Message) -> None:
             if message.event == "ready":
@@ -144,7 +131,7 @@ class Launcher:
             nonlocal failure
             try:
                 guest = await self.start(_PROBE_SLOT, memory_mib=64, memory_bytes=0, warm=warm)
-                status = await guest.run({"dialect": dialect, "sockets": sockets}, _PROBES[dialect], heard)
+                status = await guest.run({"dialect": "workers", "everything": warm}, _PROBE, heard)
                 words = guest.last_words().splitlines()
                 failure = words[-1] if words else f"it ended with {status}"
             except OSError as error:
@@ -188,18 +175,12 @@ class Launcher:
     # Starting
 
     async def start(self, slot: int, *, memory_mib: int, memory_bytes: int, warm: bool = False) -> Guest:
-        """Start a guest on *slot*. Raises OSError."""
-        plan = self._plan(slot, memory_mib=memory_mib, warm=warm)
-        inbound = self._inbound(slot)
-        inbound.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.listening(slot).unlink(missing_ok=True)
-        public = self._settings.public(slot)
-        public.unlink(missing_ok=True)
-        public.symlink_to(self.listening(slot))
-        if plan.uid is not None:
-            os.chown(inbound, plan.uid, plan.uid)
-            if warm:
-                os.chown(self._settings.cache_dir, plan.uid, plan.uid)
+        """Start a guest on *slot*; *memory_bytes* is for its control group. Raises OSError."""
+        return await self.launch(slot, self.plan(slot, memory_mib=memory_mib, warm=warm), memory_bytes=memory_bytes)
+
+    async def launch(self, slot: int, plan: Plan, *, memory_bytes: int = 0) -> Guest:
+        """Start what *plan* says on *slot*. Raises OSError."""
+        self._prepare(slot, plan)
         groups = cgroups.make(self._groups, self._group_name(slot), memory_bytes)
         try:
             confined = await self._zygote.launch(plan, gone=functools.partial(cgroups.remove, groups))
@@ -208,6 +189,18 @@ class Launcher:
             raise
         self._join_later(groups, confined.pid)
         return Guest(confined, confined.pidfd)
+
+    def _prepare(self, slot: int, plan: Plan) -> None:
+        inbound = self._inbound(slot)
+        inbound.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.listening(slot).unlink(missing_ok=True)
+        public = self._settings.public(slot)
+        public.unlink(missing_ok=True)
+        public.symlink_to(self.listening(slot))
+        if plan.uid is not None:
+            os.chown(inbound, plan.uid, plan.uid)
+            if plan.isolated and not plan.cache:  # it fills the cache
+                os.chown(self._settings.cache_dir, plan.uid, plan.uid)
 
     def _join_later(self, groups: tuple[Path, ...], pid: int) -> None:
         # Moving a process takes the kernel a grace period, 10 ms and more, which its start does not have to wait for.
@@ -226,7 +219,8 @@ class Launcher:
         """Set what the sandbox on *slot* may use, where there are control groups. Raises OSError."""
         cgroups.make(self._groups, self._group_name(slot), memory_bytes)
 
-    def _plan(self, slot: int, *, memory_mib: int, warm: bool) -> Plan:
+    def plan(self, slot: int, *, memory_mib: int, warm: bool = False) -> Plan:
+        """Return how a guest is started on *slot*; *warm* lets it fill the engine's cache."""
         settings, mode = self._settings, self._mode
         inside = mode.namespaces
         engine = Path(layout.ENGINE) if inside else settings.deno
@@ -241,7 +235,7 @@ class Launcher:
                     engine,
                     listen / "s.sock",
                     guest=guest,
-                    services=[Path(self.service(name)) for name in handover.SERVICES],
+                    services=services,
                     memory_mib=memory_mib,
                     deny_net="" if inside else settings.deny_net,
                 )

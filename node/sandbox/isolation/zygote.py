@@ -1,7 +1,7 @@
 """A small process of one thread that starts sandboxes for the agent: it forks them into their namespaces and tells how they end.
 
 It listens on the socket that it was started with as standard input. A request is a Plan with three descriptors, the sandbox's standard streams;
-the answer {"pid"} comes with a pidfd, and {"pid", "status"} follows once the process is reaped. It ends when the agent does.
+the answer {"pid"} comes with a pidfd, and {"pid", "status", "cpu_s"} follows once the process is reaped. It ends when the agent does.
 """
 
 import array
@@ -97,23 +97,23 @@ def _child(plan: Plan, streams: list[int], go_read: int, life_read: int) -> None
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
         if os.read(go_read, 1) == b"1":
-            _become(plan, streams, life_read)
+            _become(plan, life_read)
     except OSError as error:
         with contextlib.suppress(OSError):
-            os.write(streams[2], f"the sandbox cannot be isolated: {error}\n".encode())
+            os.write(2, f"the sandbox cannot be isolated: {error}\n".encode())
     finally:
         os._exit(status)
 
 
-def _become(plan: Plan, streams: list[int], life_read: int) -> None:
+def _become(plan: Plan, life_read: int) -> None:
     os.setsid()
     if plan.isolated:
         confine.build_root(plan)
     else:
         os.chdir("/")
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
     confine.become(plan, root=os.geteuid() == 0)
     kernel.die_with_parent(signal.SIGKILL)
     if select.select([life_read], [], [], 0)[0]:
@@ -125,12 +125,13 @@ def _become(plan: Plan, streams: list[int], life_read: int) -> None:
 def _reap(control: socket.socket) -> None:
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
-        _send(control, {"pid": pid, "status": os.waitstatus_to_exitcode(status)})
+        cpu_s = used.ru_utime + used.ru_stime
+        _send(control, {"pid": pid, "status": os.waitstatus_to_exitcode(status), "cpu_s": cpu_s})
 
 
 def _send(control: socket.socket, message: dict[str, object], *descriptors: int) -> None:

@@ -191,7 +191,7 @@ class BundleRefusal(_message.Message):
     def __init__(self, digest: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class NodeReport(_message.Message):
-    __slots__ = ("snapshot_revision", "placements", "sandboxes", "load_1m", "cpus", "memory_available_bytes", "isolation", "deno_version", "haproxy_version", "ingress_ready")
+    __slots__ = ("snapshot_revision", "placements", "sandboxes", "load_1m", "cpus", "memory_available_bytes", "isolation", "deno_version", "haproxy_version", "ingress_ready", "load_limit")
     SNAPSHOT_REVISION_FIELD_NUMBER: _ClassVar[int]
     PLACEMENTS_FIELD_NUMBER: _ClassVar[int]
     SANDBOXES_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +202,7 @@ class NodeReport(_message.Message):
     DENO_VERSION_FIELD_NUMBER: _ClassVar[int]
     HAPROXY_VERSION_FIELD_NUMBER: _ClassVar[int]
     INGRESS_READY_FIELD_NUMBER: _ClassVar[int]
+    LOAD_LIMIT_FIELD_NUMBER: _ClassVar[int]
     snapshot_revision: int
     placements: _containers.RepeatedCompositeFieldContainer[PlacementStatus]
     sandboxes: _containers.RepeatedCompositeFieldContainer[SandboxStatus]
@@ -212,7 +213,8 @@ class NodeReport(_message.Message):
     deno_version: str
     haproxy_version: str
     ingress_ready: bool
-    def __init__(self, snapshot_revision: _Optional[int] = ..., placements: _Optional[_Iterable[_Union[PlacementStatus, _Mapping]]] = ..., sandboxes: _Optional[_Iterable[_Union[SandboxStatus, _Mapping]]] = ..., load_1m: _Optional[float] = ..., cpus: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., isolation: _Optional[str] = ..., deno_version: _Optional[str] = ..., haproxy_version: _Optional[str] = ..., ingress_ready: _Optional[bool] = ...) -> None: ...
+    load_limit: float
+    def __init__(self, snapshot_revision: _Optional[int] = ..., placements: _Optional[_Iterable[_Union[PlacementStatus, _Mapping]]] = ..., sandboxes: _Optional[_Iterable[_Union[SandboxStatus, _Mapping]]] = ..., load_1m: _Optional[float] = ..., cpus: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., isolation: _Optional[str] = ..., deno_version: _Optional[str] = ..., haproxy_version: _Optional[str] = ..., ingress_ready: _Optional[bool] = ..., load_limit: _Optional[float] = ...) -> None: ...
 
 class PlacementStatus(_message.Message):
     __slots__ = ("function", "generation", "state", "active_version", "error", "overruns", "breaker_open")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import MappingProxyType
 
 from controlplane.api.routers import Router
@@ -26,6 +27,17 @@ def test_the_others_sights_of_known_nodes_in_the_order_of_their_ids() -> None:
             router_control_pb2.RouterSight(router="r3", down=["a"]),
         ]
     )
+
+
+def test_loads_of_nodes_that_state_a_capacity() -> None:
+    reports = {
+        "a": NodeReport("a", "i", 1, load_1m=6.0, cpus=4, load_limit=1.5),
+        "b": NodeReport("b", "i", 1, load_1m=6.0, cpus=4),
+        "c": NodeReport("c", "i", 1, load_1m=6.0, cpus=0, load_limit=1.0),
+        "gone": NodeReport("gone", "i", 1, load_1m=6.0, cpus=4, load_limit=1.5),
+    }
+    found = replace(view("a", "b", "c"), health={name: Stored(report, 1) for name, report in reports.items()})
+    assert list(signals(found, [], "r1").loads) == [router_control_pb2.NodeLoad(node="a", load=1.0)]
 
 
 def test_nodes_without_a_lease_are_silent() -> None:

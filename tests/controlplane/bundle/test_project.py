@@ -117,6 +117,7 @@ def test_names_become_labels(text: str, label: str | None) -> None:
     [
         {"index.html": "x", "main.js": "document.title = 'x'"},
         {"index.html": "x"},
+        {"about.html": "x", "style.css": ""},
         {"wrangler.toml": '[assets]\ndirectory = "."', "a.txt": ""},
         {"deno.json": '{"deploy": {"runtime": {"type": "static"}}}', "a.txt": ""},
         {"vercel.json": "{}", "public/a.txt": ""},

@@ -587,6 +587,37 @@ def test_remembered_answers_are_bounded(responder: Wired, monkeypatch: pytest.Mo
     assert len(responder.responder._answers) <= 3
 
 
+def test_prepared_replies_are_bounded_over_all_shapes(responder: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controlplane.router.templates.FILLED_MAX", 5)
+    templates = responder.responder._templates
+    for number in range(1, 40):
+        ask(responder, ecs=f"{number}.0.0.0/24", size=600 + number % 3)
+        shapes = [*templates._plain.values(), *templates._ipv4.values()]
+        assert sum(len(template.filled) for template in shapes) <= 5
+    monkeypatch.setattr("controlplane.router.templates.SHAPES_MAX", 3)
+    for size in range(700, 720):
+        assert addresses(ask(responder, ecs="203.0.113.0/24", size=size)) == ["192.0.2.3"]
+        assert len(templates) <= 3
+
+
+def test_an_error_beside_a_prepared_reply_is_servfail_and_counted(make: Make) -> None:
+    broken = False
+
+    def locate_or_fail(ip: ipaddress.IPv4Address) -> ClientLocation:
+        if broken:
+            raise RuntimeError(f"cannot locate {ip}")
+        return locate(ip)
+
+    served = make(ZONE, locate_or_fail)
+    served.publish(FleetIndex.of(FleetView(1, ZONE, NODES, FUNCTIONS)), {})
+    assert ask(served, ecs="203.0.113.0/24").rcode() == dns.rcode.NOERROR
+    broken = True
+    assert ask(served, ecs="198.51.100.0/24").rcode() == dns.rcode.SERVFAIL
+    assert served.counts["errors"] == 2
+    broken = False
+    assert addresses(ask(served, ecs="198.51.100.0/24")) == ["192.0.2.1"]
+
+
 def test_an_error_of_our_own_is_servfail_and_counted(make: Make) -> None:
     def broken(ip: object) -> ClientLocation:
         raise RuntimeError(f"cannot locate {ip}")

@@ -112,7 +112,7 @@ def test_c3_a_wrong_cookie_gets_a_new_one_and_the_answer(make: Make, cookie: byt
 
 
 def test_c3_badcookie_only_under_attack_and_never_over_tcp(make: Make) -> None:
-    served = make(offer=Offer(cookies=Cookies([SECRET])), rates=RateLimit(5, 0))
+    served = make(offer=Offer(cookies=Cookies([SECRET])), rates=RateLimit(5, 1))
     query = with_options(option(10, b"clientid"))
     replies = [send(served, query) for _ in range(8)]
     assert [message.rcode() for message in replies] == [dns.rcode.NOERROR] * 5 + [dns.rcode.BADCOOKIE] * 3
@@ -133,7 +133,7 @@ def test_c3_an_expired_cookie_is_replaced(make: Make) -> None:
 def test_c4_servers_with_one_secret_believe_each_other_and_a_secret_rolls(make: Make) -> None:
     new = b"fedcba9876543210"
     times = {"wall_clock": lambda: 1_000_000.0}
-    old, both, rolled = (make(offer=Offer(cookies=Cookies(secrets)), rates=RateLimit(1, 0), **times)
+    old, both, rolled = (make(offer=Offer(cookies=Cookies(secrets)), rates=RateLimit(1, 1), **times)
                          for secrets in ([SECRET], [SECRET, new], [new, SECRET]))  # fmt: skip
     # All are asked from one address.
     for served in (both, rolled):

@@ -52,7 +52,7 @@ async def test_get_and_post_give_the_clients_own_answer() -> None:
             await http.post("/dns-query", content=query(), headers={"content-type": MEDIA_TYPE}),
         ):
             assert [record.address for record in read(response).answer[0]] == ["192.0.2.3"]
-            assert response.headers["cache-control"] == "max-age=30"
+            assert response.headers["cache-control"] == "private, max-age=30"
 
 
 async def test_an_answer_may_be_as_long_as_over_tcp() -> None:
@@ -67,7 +67,7 @@ async def test_an_answer_may_be_as_long_as_over_tcp() -> None:
 async def test_what_is_not_there_has_its_own_freshness(name: str, age: int, rcode: int) -> None:
     async with client() as http:
         response = await http.get("/dns-query", params={"dns": encoded(query(name))})
-        assert (read(response).rcode(), response.headers["cache-control"]) == (rcode, f"max-age={age}")
+        assert (read(response).rcode(), response.headers["cache-control"]) == (rcode, f"private, max-age={age}")
 
 
 def test_what_is_no_message_is_not_fresh() -> None:

@@ -94,9 +94,9 @@ def test_a_full_node_sheds_more_each_second_and_takes_back(monkeypatch: pytest.M
 
     watched.fleet.hear(Signals(loads={"a": 1.1}))
     assert watched.fleet.outlook.loads == {}  # until something is published with them
-    assert pass_seconds(2) == {"a": pytest.approx(0.1)}
+    assert pass_seconds(20) == {"a": pytest.approx(0.1)}
     assert watched.published[-1][0].shed == {"a": pytest.approx(0.1)}
     assert watched.published[-1][0].view is VIEW
     assert watched.published[-1][1].loads == {"a": 1.1}
     watched.fleet.hear(Signals())
-    assert pass_seconds(20) == {}
+    assert pass_seconds(60) == {}

@@ -1,7 +1,9 @@
 """The replica against a real gRPC server that speaks RouterControl."""
 
 import asyncio
+import os
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -402,7 +404,7 @@ async def test_an_operator_has_a_refused_view_taken_over_once(plane: ControlPlan
         await eventually(lambda: follower.epochs == [500])
         await plane.offer(routing_view(3, "a"))  # a store that was made anew: its revisions begin again
         await eventually(lambda: follower.replica.refused_views == 1)
-        assert follower.replica.waiting.startswith("epoch 3; make ")
+        assert follower.replica.waiting.startswith(f"epoch 3 from {ADDRESS}:{port}; make ")
         await follower.replica.accept_if_told()
         assert follower.epochs == [500]
         accept = tmp_path / "accept-view"
@@ -435,3 +437,38 @@ async def test_a_poisoned_entry_is_told_and_the_others_are_answered_from(plane: 
         await eventually(lambda: follower.epochs == [5])
         assert [node.id for node in follower.taken[0].nodes] == ["a"]
         assert [violation.field for violation in follower.replica.quarantined] == ["nodes[1].id"]
+
+
+async def test_an_operators_word_of_long_ago_is_void(plane: ControlPlane, tmp_path: Path) -> None:
+    port = await plane.start()
+    await plane.offer(routing_view(5, "a", "b", "c", "d", "e"))
+    async with running(Follower(tmp_path, port)) as follower:
+        await eventually(lambda: follower.epochs == [5])
+        accept = tmp_path / "accept-view"
+        accept.touch()
+        await follower.replica.accept_if_told()
+        assert accept.exists()  # it may have come just before its view
+        os.utime(accept, (time.time() - 3600,) * 2)
+        await plane.offer(routing_view(6, "a"))
+        await eventually(lambda: follower.replica.refused_views == 1)
+        await follower.replica.accept_if_told()
+        assert (follower.epochs, accept.exists()) == ([5], False)
+
+
+async def test_a_control_plane_that_lags_behind_leaves_nothing_waiting(tmp_path: Path) -> None:
+    first, second = ControlPlane(), ControlPlane()
+    ports = [await first.start(), await second.start()]
+    await first.offer(routing_view(9, "a", "b"))
+    async with running(Follower(tmp_path, *ports)) as follower:
+        await eventually(lambda: follower.epochs == [9])
+        await second.offer(routing_view(8, "a"))
+        await eventually(lambda: bool(follower.replica.waiting))
+        assert follower.replica.refused_views == 0
+        await second.offer(routing_view(9, "a", "b"))
+        await eventually(lambda: not follower.replica.waiting)
+        await second.offer(routing_view(8, "a"))
+        await eventually(lambda: bool(follower.replica.waiting))
+        await second.stop()
+        await eventually(lambda: not follower.replica.waiting)
+        assert follower.epochs == [9]
+    await first.stop()

@@ -8,6 +8,7 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from controlplane.model import Verdict
@@ -100,7 +101,8 @@ class Wired:
     def _find(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ClientLocation:
         real = self._real.get(str(address))
         found: ClientLocation = self._locate(address if real is None else ipaddress.ip_address(real))
-        return found
+        # What is true of the network that an alias stands for is not true of loopback's.
+        return replace(found, network=f"{address}/32") if address.is_loopback and address.version == 4 else found
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from controlplane.model import (
     FleetView,
@@ -231,3 +233,59 @@ def test_a_full_node_is_better_than_none() -> None:
 def test_shedding_that_ends_leaves_the_fleet_as_it_was() -> None:
     fleet = index()
     assert fleet.shedding({"tokyo-1": 0.5}).shedding({}) == fleet
+
+
+regions = st.sampled_from(("london", "tokyo", "sydney", "nowhere"))
+policies = st.builds(
+    RoutingPolicy,
+    kind=st.sampled_from(RoutingKind),
+    regions=st.lists(regions, unique=True).map(tuple),
+    weights=st.dictionaries(regions, st.integers(0, 1000)),
+    allowed_regions=st.lists(regions, unique=True, max_size=2).map(tuple),
+    denied_regions=st.lists(regions, unique=True, max_size=2).map(tuple),
+    answers=st.integers(0, 10),
+    default_location=st.none() | st.just(TOKYO),
+)
+ids = st.sampled_from([node.id for node in NODES])
+clients = st.sampled_from(
+    (
+        PARIS,
+        given(SYDNEY),
+        ClientLocation("192.0.2.9", "192.0.2.0/24", "none"),
+        replace(PARIS, source="operator", location=None, target=Target(region="tokyo"), why="so"),
+        replace(PARIS, source="operator", location=None, target=Target(node="gone"), fallback=LONDON, why="so"),
+    )
+)
+
+
+@hypothesis.given(
+    policies,
+    clients,
+    st.dictionaries(ids, st.sampled_from(Verdict)),
+    st.sets(ids),
+    st.dictionaries(ids, st.floats(0, 1)),
+)
+def test_whatever_the_policy_an_allowed_node_is_answered_with_and_no_other(
+    policy: RoutingPolicy,
+    client: ClientLocation,
+    verdicts: dict[str, Verdict],
+    draining: set[str],
+    shed: dict[str, float],
+) -> None:
+    nodes = tuple(replace(node, draining=node.id in draining) for node in NODES)
+    function = RoutedFunction("f", (), tuple(node.id for node in nodes), policy)
+    fleet = FleetIndex.of(FleetView(1, "example.org", nodes, (function,))).shedding(shed)
+    decision = ask(fleet, client, verdicts)
+    allowed = [node for node in nodes if policy.allows(node.region)]
+    assert bool(decision.chosen) == bool(allowed)
+    assert set(decision.chosen) <= set(allowed)
+    assert len(decision.chosen) <= 8
+    candidates = decision.candidates
+    assert sorted(candidate.node for candidate in candidates) == sorted(node.id for node in NODES)
+    assert [candidate.node for candidate in candidates if candidate.chosen] == chosen(decision)
+    assert all(candidate.reason for candidate in candidates)
+    assert decision.reason
+    assert (decision.kind == "none") == (not allowed)
+    if any(candidate.eligible for candidate in candidates):
+        assert all(candidate.eligible for candidate in candidates if candidate.chosen)
+    assert ask(fleet, client, verdicts) == decision

@@ -14,8 +14,8 @@ def test_a_node_with_room_gives_nothing_away() -> None:
 
 
 def test_the_share_grows_with_the_excess_and_has_a_limit() -> None:
-    assert run({}, {"a": 1.1}, 1)["a"] == pytest.approx(0.05)
-    assert run({}, {"a": 50}, 1)["a"] == pytest.approx(0.1)
+    assert run({}, {"a": 1.1}, 10)["a"] == pytest.approx(0.05)
+    assert run({}, {"a": 50}, 10)["a"] == pytest.approx(0.1)
     assert run({}, {"a": 50}, 3600)["a"] == spill.SHARE_MAX
 
 
@@ -23,10 +23,10 @@ def test_between_room_and_full_it_stays() -> None:
     assert run({"a": 0.4}, {"a": 0.9}, 60) == {"a": 0.4}
 
 
-def test_networks_are_taken_back_ten_times_more_slowly() -> None:
-    assert run({"a": 0.4}, {"a": 0.5}, 10)["a"] == pytest.approx(0.3)
-    assert run({"a": 0.4}, {"a": 0.5}, 41) == {}
+def test_networks_are_taken_back_five_times_more_slowly() -> None:
+    assert run({"a": 0.4}, {"a": 0.5}, 50)["a"] == pytest.approx(0.3)
+    assert run({"a": 0.4}, {"a": 0.5}, 201) == {}
 
 
 def test_a_node_that_says_nothing_takes_its_networks_back() -> None:
-    assert run({"a": 0.05}, {}, 6) == {}
+    assert run({"a": 0.05}, {}, 26) == {}

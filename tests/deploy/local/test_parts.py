@@ -36,6 +36,8 @@ def test_a_node_gets_its_own_address_and_folder(settings: Settings) -> None:
     [node] = settings.nodes
     read = tomllib.loads(config(parts.node(settings, node, None)).read_text())
     assert read["listen"] == ["127.77.0.1:7480"]
+    assert read["tls_listen"] == ["127.77.0.1:7443"]
+    assert Path(read["tls_certificates"]) == settings.keys / "https"
     assert read["advertise_ipv4"] == ["127.77.0.1"]
     assert read["geoip_database"] == ""
     assert Path(read["state_dir"]) == settings.state_dir / "nodes" / "tokyo-1"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -38,7 +39,10 @@ async def env(node, client: httpx.AsyncClient) -> dict[str, str]:
 
 async def until_env(node, client: httpx.AsyncClient, name: str, value: str) -> None:
     async with asyncio.timeout(15):
-        while (await env(node, client)).get(name) != value:
+        while True:
+            answer = await client.get(node.url, headers=HOST)
+            if answer.status_code == 200 and answer.json().get(name) == value:
+                return
             await asyncio.sleep(0.05)
 
 
@@ -113,3 +117,27 @@ async def test_a_change_of_the_manifest_frees_a_version_from_its_refusal(
     await control.push()
     await control.until_active("hello")
     assert (await env(node, client))["TOKEN"] == VALUE
+
+
+async def test_no_request_fails_while_secrets_change(control, node, client: httpx.AsyncClient) -> None:
+    await control.deploy("hello", 1, PROGRAM)
+    await control.until_active("hello")
+    seen: Counter[str] = Counter()
+    stop = asyncio.Event()
+
+    async def load() -> None:
+        while not stop.is_set():
+            answer = await client.get(node.url, headers=HOST)
+            seen[str(answer.status_code)] += 1
+            await asyncio.sleep(0.01)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(load())
+        for number in range(6):
+            secret(control, "TOKEN", f"{VALUE}-{number}")
+            await control.push()
+            await until_env(node, client, "TOKEN", f"{VALUE}-{number}")
+        stop.set()
+    assert set(seen) == {"200"}, seen
+    assert seen["200"] > 50

@@ -59,7 +59,7 @@ async def listeners(tmp_path: Path) -> AsyncIterator[dict[str, Listener]]:
 
 @pytest.fixture
 async def ingress(tmp_path: Path, listeners: dict[str, Listener]) -> AsyncIterator[Ingress]:
-    ingress = Ingress(settings.Ingress("tokyo-1", "tokyo", (ADDRESS,), 3, str(tmp_path), str(tmp_path)))
+    ingress = Ingress(settings.Ingress("tokyo-1", "tokyo", (ADDRESS,), 3, str(tmp_path), str(tmp_path), cache_mib=4))
     await ingress.start({})
     yield ingress
     for listener in listeners.values():
@@ -152,8 +152,33 @@ async def test_a_version_has_a_host_of_its_own(ingress: Ingress, client: httpx.A
 
 
 async def test_any_of_several_sandboxes_may_answer(ingress: Ingress, client: httpx.AsyncClient) -> None:
-    await ingress.set_routes({"a.example.org": replace(A, slots=(0, 1, 2))})
+    await ingress.set_routes(
+        {"a.example.org": replace(A, slots=(0, 1, 2)), "x.example.org/api": replace(B, slots=(1, 2))}
+    )
     assert {await where(client, "a.example.org") for _ in range(60)} == {"s000", "s001", "s002"}
+    assert {await where(client, "A.example.org:80") for _ in range(60)} == {"s000", "s001", "s002"}
+    assert {await where(client, "x.example.org", "/api/x") for _ in range(60)} == {"s001", "s002"}
+
+
+@pytest.mark.parametrize("caching", [b"", b"s-maxage"])
+async def test_several_sandboxes_share_what_may_be_in_flight(
+    ingress: Ingress, client: httpx.AsyncClient, listeners: dict[str, Listener], caching: bytes
+) -> None:
+    ingress.expect_caching("a", caching)
+    await ingress.set_routes({"a.example.org": replace(A, slots=(0, 1, 2, 0, 1, 2))})
+    async with (
+        httpx.AsyncClient(base_url=f"http://{ADDRESS}", timeout=20, limits=httpx.Limits()) as many,
+        asyncio.TaskGroup() as group,
+    ):
+        waiting = [group.create_task(where(many, "a.example.org", "/hang")) for _ in range(420)]
+        async with asyncio.timeout(15):
+            while sum(task.done() for task in waiting) < 100:
+                await asyncio.sleep(0.01)
+        for listener in listeners.values():
+            listener.go.set()
+    counted = collections.Counter(task.result() for task in waiting)
+    assert counted["exceeded_concurrency"] == 420 - 3 * 100
+    assert [counted[name] for name in ("s000", "s001", "s002")] == [100] * 3
 
 
 async def test_who_has_no_sandbox_is_started_or_refused(
@@ -267,3 +292,29 @@ async def test_one_client_may_send_so_many_requests(ingress: Ingress, client: ht
     assert await ingress.refusals() == {("a", "rate_limited"): 2, ("", "no_such_host"): 1, ("b", "url_too_long"): 1}
     async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(local_address="127.0.0.77")) as other:
         assert (await other.get(f"http://{ADDRESS}/", headers={"host": "a.example.org"})).status_code == 200
+
+
+@pytest.mark.acceptance
+async def test_no_request_fails_while_routes_change(
+    ingress: Ingress, client: httpx.AsyncClient, listeners: dict[str, Listener]
+) -> None:
+    await ingress.set_routes({"a.example.org": A})
+    answers: collections.Counter[str] = collections.Counter()
+    done = asyncio.Event()
+
+    async def ask() -> None:
+        while not done.is_set():
+            answers[await where(client, "a.example.org")] += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(ask())
+        for number in range(60):  # entries in place, whole maps, shares, and back
+            others = {f"h{n}.example.org": A for n in range(number % 7 * 100)}
+            slots = ((0,), (0, 1), (1,), (1, 2), (2,))[number % 5]
+            route = replace(A, version=number + 1, slot=slots[0], slots=slots, cache_epoch=number % 2)
+            await ingress.set_routes({**others, "a.example.org": route})
+            await ingress.set_assets({"d": [f"/{n}" for n in range(number * 10)]})
+        done.set()
+    assert answers.keys() <= {"s000", "s001", "s002"}
+    assert len(answers) == 3

@@ -141,3 +141,17 @@ async def test_what_can_be_mended_has_one_reading_for_the_function(function: Fun
     assert answer.count(b"HTTP/1.1 ") == 1
     assert wanted in function.seen
     assert [text for text in unwanted if text in function.seen] == []
+
+
+@pytest.mark.acceptance
+async def test_who_never_ends_a_header_is_sent_away_and_keeps_nobody_waiting(function: Function) -> None:
+    slow = [await asyncio.open_connection(ADDRESS, 7483) for _ in range(200)]
+    for _, writer in slow:
+        writer.write(b"GET / HTTP/1.1\r\nHost: a.example.org\r\nX-Slow: ")
+    assert (await send(b"GET / HTTP/1.1\r\nHost: a.example.org\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    assert len(function.seen.split(b"GET / ")) == 2
+    async with asyncio.timeout(15):
+        answers = await asyncio.gather(*(reader.read() for reader, _ in slow))
+    assert {answer[:13] for answer in answers} == {b"HTTP/1.1 408 "}
+    for _, writer in slow:
+        writer.close()

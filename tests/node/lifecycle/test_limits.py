@@ -1,6 +1,16 @@
 from dataclasses import replace
 
-from node.lifecycle.limits import WARMUP_REQUESTS, Budget, Meter, Reason, Sample, judge, started, wants_counts
+from node.lifecycle.limits import (
+    WARMUP_REQUESTS,
+    Budget,
+    Meter,
+    Reason,
+    Sample,
+    judge,
+    started,
+    suspicious,
+    wants_counts,
+)
 
 BUDGET = Budget(cpu_s=0.05, memory_bytes=1000)
 
@@ -13,6 +23,13 @@ def test_cpu_spent_while_nothing_finishes_is_a_runaway() -> None:
     meter, verdict = judge(warm(), Sample(1.049, None, 10, 1), BUDGET)
     assert verdict is None
     assert judge(meter, Sample(1.051, None, 10, 1), BUDGET)[1] is Reason.EXCEEDED_CPU
+
+
+def test_a_sandbox_is_suspicious_exactly_when_unchanged_counters_would_end_it() -> None:
+    for meter in (warm(), replace(started(1.0), finished=10)):
+        for cpu_s in (1.0, 1.049, 1.051, 1.199, 1.201):
+            ended = judge(meter, Sample(cpu_s, None, 10, 1), BUDGET)[1] is Reason.EXCEEDED_CPU
+            assert suspicious(meter, cpu_s, BUDGET) == ended
 
 
 def test_each_finished_request_starts_the_count_anew() -> None:

@@ -73,7 +73,7 @@ class Boot:
             socket,
             memory_mib=64,
             deny_net=egress.deny_net([]),
-            services=list(services),
+            services=",".join(map(str, services)),
         )
         guest = await spawn(argv, command.environment(_cache()), cwd=self._folder)
         self.guests.append(guest)

@@ -75,7 +75,7 @@ async def test_on_error_of_deno_serve(boot: Boot) -> None:
             "deno",
             'NotCapable: Requires read access to "/etc/passwd", run again with the --allow-read flag',
         ),
-        ("await Deno.permissions", "workers", "Deno is not defined"),
+        ("await Deno.permissions", "workers", "TypeError"),
         ("throw 'a string'", "workers", "a string"),
     ],
 )
@@ -168,19 +168,31 @@ ESCAPES = {
 }
 
 
-async def test_no_way_out(boot: Boot, tmp_path: Path) -> None:
+FORMS = {
+    "workers": "export default { fetch: answer }",
+    "vercel": "export default answer",
+    "deno": "Deno.serve(answer)",
+}
+
+
+@pytest.mark.parametrize("dialect", FORMS)
+async def test_no_way_out(boot: Boot, tmp_path: Path, dialect: str) -> None:
     attempts = ",\n".join(f"{json.dumps(name)}: async () => await ({code})" for name, code in ESCAPES.items())
     guest = await boot(
-        worker(f"""
+        f"""
         const SOCKET = {json.dumps(str(tmp_path / "0.sock"))};
         const GUEST = {json.dumps(str(GUEST))};
         const attempts = {{ {attempts} }};
-        const out = {{}};
-        for (const [name, attempt] of Object.entries(attempts)) {{
-          try {{ out[name] = "OPEN " + String(await attempt()) }} catch (error) {{ out[name] = "shut" }}
+        async function answer() {{
+          const out = {{}};
+          for (const [name, attempt] of Object.entries(attempts)) {{
+            try {{ out[name] = "OPEN " + String(await attempt()) }} catch (error) {{ out[name] = "shut" }}
+          }}
+          return Response.json(out);
         }}
-        return Response.json(out);"""),
-        "workers",
+        {FORMS[dialect]};
+        """,
+        dialect,
     )
     assert (await guest.get()).json() == dict.fromkeys(ESCAPES, "shut")
     assert (await guest.get()).status_code == 200

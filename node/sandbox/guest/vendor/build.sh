@@ -9,7 +9,7 @@ cd "$(dirname "$0")"
 here=$(pwd)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-cp deno.json entry.js "$out"
+cp deno.json entry.js factory.js "$out"
 [ ! -e deno.lock ] || cp deno.lock "$out"
 cd "$out"
 frozen=--frozen
@@ -20,7 +20,8 @@ if ! "$deno" install --quiet $frozen >log 2>&1; then
 	[ "$mode" = --check ] && exit 0
 	exit 1
 fi
-"$deno" bundle --quiet --platform=browser --minify -o htmlrewriter.js entry.js >log 2>&1 || { cat log >&2; exit 1; }
+"$deno" bundle --quiet --platform=browser --minify -o bundled.js entry.js >log 2>&1 || { cat log >&2; exit 1; }
+"$deno" run --quiet --no-config --allow-read=bundled.js --allow-write=htmlrewriter.js factory.js
 cp node_modules/htmlrewriter/dist/html_rewriter_bg.wasm htmlrewriter.wasm
 have=$("$deno" --version | head -n 1 | cut -d ' ' -f 2)
 case $mode in

@@ -4,6 +4,7 @@ import type { Program } from "../answer.ts";
 import { controlled } from "../control.ts";
 import type { Given, Load } from "../dialect.ts";
 import type { Place } from "../geo.ts";
+import { type Extra, type Extras, known } from "../headers.ts";
 import { report } from "../report.ts";
 import { arrived, dressRequests, outlive, passedOn } from "../request.ts";
 import type { Settings } from "../settings.ts";
@@ -33,7 +34,7 @@ export async function prepare(given: Given): Promise<(load: Load) => Promise<Pro
   const { settings, services } = given;
   return async (load) => {
     installGlobals(settings);
-    dressRequests((headers, place) => tailor(headers, place, settings.region), () => {});
+    dressRequests(extras(settings.region), () => {});
     const module = await load();
     const serve = serving(module, given);
     const program: Program = (request) => {
@@ -58,25 +59,26 @@ function installGlobals(settings: Settings): void {
   Object.assign(globalThis, { EdgeRuntime: "edge-runtime", [Symbol.for("@vercel/request-context")]: requestContext });
 }
 
-/** The headers that Vercel adds; text that is not ASCII is percent-encoded. */
-function tailor(headers: Headers, place: Place | null, region: string): void {
-  const country = headers.get("x-nearhop-country") ?? "XX";
-  const id = (headers.get("x-request-id") ?? "").replaceAll("-", "");
-  const set = (name: string, value: string | number | null | undefined) => {
-    if (value !== null && value !== undefined && value !== "") headers.set(name, String(value));
-  };
-  set("x-vercel-ip-country", country === "XX" ? place?.country : country);
-  set("x-vercel-ip-country-region", place?.region_code);
-  set("x-vercel-ip-city", place?.city && encodeURIComponent(place.city));
-  set("x-vercel-ip-latitude", place?.latitude);
-  set("x-vercel-ip-longitude", place?.longitude);
-  set("x-vercel-ip-timezone", place?.timezone);
-  set("x-vercel-ip-postal-code", place?.postal_code);
-  set("x-vercel-ip-continent", place?.continent);
-  set("x-vercel-ip-as-number", place?.asn);
-  set("x-vercel-id", `${region}::${id.slice(0, 16)}`);
-  set("x-vercel-forwarded-for", headers.get("x-forwarded-for"));
-  set("x-forwarded-host", headers.get("host"));
+/** The headers that Vercel adds; the city's name is percent-encoded, since a header holds ASCII only. */
+function extras(region: string): Extras {
+  const ofPlace = (key: keyof Place): Extra => (_, place) => known(place?.[key]);
+  return new Map<string, Extra>([
+    ["x-vercel-ip-country", (get, place) => {
+      const code = get("x-nearhop-country") ?? "XX";
+      return code === "XX" ? place?.country ?? null : code;
+    }],
+    ["x-vercel-ip-country-region", ofPlace("region_code")],
+    ["x-vercel-ip-city", (_, place) => place?.city ? encodeURIComponent(place.city) : null],
+    ["x-vercel-ip-latitude", ofPlace("latitude")],
+    ["x-vercel-ip-longitude", ofPlace("longitude")],
+    ["x-vercel-ip-timezone", ofPlace("timezone")],
+    ["x-vercel-ip-postal-code", ofPlace("postal_code")],
+    ["x-vercel-ip-continent", ofPlace("continent")],
+    ["x-vercel-ip-as-number", ofPlace("asn")],
+    ["x-vercel-id", (get) => `${region}::${(get("x-request-id") ?? "").replaceAll("-", "").slice(0, 16)}`],
+    ["x-vercel-forwarded-for", (get) => get("x-forwarded-for")],
+    ["x-forwarded-host", (get) => get("host")],
+  ]);
 }
 
 /** Middleware first where its matcher says so, then the function of the path, then the static files. */

@@ -1,12 +1,13 @@
 // What Cloudflare adds to a request that arrives: the cf-* headers and request.cf.
 
 import type { Place } from "../geo.ts";
+import { type Extra, type Extras, known } from "../headers.ts";
 import { dressRequests, hasArrived, placeOf } from "../request.ts";
 import type { Settings } from "../settings.ts";
 
 type Cf = Record<string, unknown>;
 
-const known = new WeakMap<Request, Cf>();
+const described = new WeakMap<Request, Cf>();
 
 const text = (value: number | string | null | undefined) => value === null || value === undefined ? undefined : String(value);
 const country = (headers: Headers) => headers.get("x-nearhop-country") ?? "XX";
@@ -40,17 +41,7 @@ function describe(headers: Headers, place: Place | null, settings: Settings): Cf
   return cf;
 }
 
-function tailor(region: string): (headers: Headers, place: Place | null) => void {
-  return (headers, place) => {
-    headers.set("cf-connecting-ip", headers.get("x-real-ip") ?? "");
-    headers.set("cf-ipcountry", country(headers));
-    headers.set("cf-ray", `${(headers.get("x-request-id") ?? "").replaceAll("-", "").slice(0, 16)}-${region.toUpperCase()}`);
-    headers.set("cf-visitor", JSON.stringify({ scheme: headers.get("x-forwarded-proto") === "https" ? "https" : "http" }));
-    for (const [name, key] of VISITOR) if (place?.[key]) headers.set(name, encodeURI(String(place[key])));
-  };
-}
-
-// Cloudflare's "visitor location headers"; not ASCII text is percent-encoded, since a header holds none.
+// Cloudflare's "visitor location headers"; text that is not ASCII is percent-encoded, since a header holds none.
 const VISITOR: [string, keyof Place][] = [
   ["cf-ipcity", "city"],
   ["cf-ipcontinent", "continent"],
@@ -63,15 +54,27 @@ const VISITOR: [string, keyof Place][] = [
   ["cf-timezone", "timezone"],
 ];
 
+function extras(region: string): Extras {
+  const suffix = `-${region.toUpperCase()}`;
+  const visitor = VISITOR.map(([name, key]): [string, Extra] => [name, (_, place) => known(place?.[key])]);
+  return new Map<string, Extra>([
+    ["cf-connecting-ip", (get) => get("x-real-ip")],
+    ["cf-ipcountry", (get) => get("x-nearhop-country") ?? "XX"],
+    ["cf-ray", (get) => (get("x-request-id") ?? "").replaceAll("-", "").slice(0, 16) + suffix],
+    ["cf-visitor", (get) => get("x-forwarded-proto") === "https" ? '{"scheme":"https"}' : '{"scheme":"http"}'],
+    ...visitor,
+  ]);
+}
+
 export function installIncoming(settings: Settings): void {
   function cfOf(request: Request): Cf | undefined {
-    let cf = known.get(request);
-    if (cf === undefined && hasArrived(request)) known.set(request, cf = describe(request.headers, placeOf(request), settings));
+    let cf = described.get(request);
+    if (cf === undefined && hasArrived(request)) described.set(request, cf = describe(request.headers, placeOf(request), settings));
     return cf;
   }
-  dressRequests(tailor(settings.region), (from, to, init) => {
+  dressRequests(extras(settings.region), (from, to, init) => {
     const cf = (init as { cf?: Cf } | undefined)?.cf ?? cfOf(from);
-    if (cf !== undefined) known.set(to, cf);
+    if (cf !== undefined) described.set(to, cf);
   });
   Object.defineProperty(Request.prototype, "cf", {
     configurable: true,
