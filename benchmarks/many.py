@@ -47,14 +47,16 @@ async def _updates(folder: Path, names: list[str]) -> None:
     routes = {f"{name}.example.org": Route(name, 1, None, 30_000, startable=True) for name in names}
     await ingress.start(routes)
     taken = []
+    spent = time.process_time()
     for number in range(UPDATES):
         routes = {**routes, f"{names[number]}.example.org": Route(names[number], 2, 1, 30_000, (1,))}
         began = time.perf_counter()
         await ingress.set_routes(routes)
         taken.append(time.perf_counter() - began)
+    spent = (time.process_time() - spent) / UPDATES
     await ingress.stop(0)
     print(f"one route of {len(routes)} changes in the ingress: p50 {statistics.median(taken) * 1000:.1f} ms, "
-          f"slowest {max(taken) * 1000:.1f} ms (budget 100 ms)")  # fmt: skip
+          f"slowest {max(taken) * 1000:.1f} ms (budget 100 ms), {spent * 1000:.0f} ms of it the agent's CPU time")  # fmt: skip
 
 
 async def _activate(node: single.Node, names: list[str]) -> list[float]:

@@ -28,7 +28,8 @@ async def node(folder: Path, address: str, names: Sequence[str], **keys: object)
     started = Node(folder / f"node-{address}", address, control.port, **({"log_level": "info", "slots": 64} | keys))
     _seed(started.state, control)
     try:
-        await started.start()
+        await started.start(wait=False)
+        await started.until_healthy(within=60)
         yield started, control
     finally:
         if started.process is not None:
