@@ -269,6 +269,7 @@ async def test_one_client_may_send_so_many_requests(ingress: Ingress, client: ht
         assert (await other.get(f"http://{ADDRESS}/", headers={"host": "a.example.org"})).status_code == 200
 
 
+@pytest.mark.acceptance
 async def test_no_request_fails_while_routes_change(
     ingress: Ingress, client: httpx.AsyncClient, listeners: dict[str, Listener]
 ) -> None:
