@@ -46,10 +46,12 @@ class Files:
             return
         kept = {name: item for name, item in self._shown.items() if item.digest in self.store.stored}
         shown = {**kept, **sets}
-        await self._ingress.set_assets(
-            {name: answered(item, self.store.paths(item.digest)) for name, item in shown.items()}
-        )
+        await self._ingress.set_assets(await asyncio.to_thread(self._answered, shown))
         self._shown = shown
+
+    def _answered(self, sets: Mapping[str, Assets]) -> dict[str, frozenset[str]]:
+        # In a thread: many paths and many patterns would hold up every other function of the node.
+        return {name: answered(item, self.store.paths(item.digest)) for name, item in sets.items()}
 
     async def _until_served(self) -> None:
         """Wait, within bounds, until the server answers: a route that leads to it should find it there."""

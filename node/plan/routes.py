@@ -1,6 +1,5 @@
 """Names that the ingress routes by beside hostnames: those of previews, and of sets of files."""
 
-import re
 import zlib
 from collections.abc import Callable, Iterable
 
@@ -28,14 +27,30 @@ def files(versions: Iterable[Version], paths: Callable[[str], Iterable[str]]) ->
 def answered(assets: Assets, paths: Iterable[str]) -> frozenset[str]:
     """Return those of a pack's request paths that are answered before the program is asked."""
     patterns = assets.program_first_paths
-    first = [_matcher(pattern) for pattern in patterns if not pattern.startswith("!")]
-    excluded = [_matcher(pattern[1:]) for pattern in patterns if pattern.startswith("!")]
+    first = [pattern for pattern in patterns if not pattern.startswith("!")]
+    excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
 
     def is_programs(path: str) -> bool:
-        return any(item.fullmatch(path) for item in first) and not any(item.fullmatch(path) for item in excluded)
+        return any(fits(item, path) for item in first) and not any(fits(item, path) for item in excluded)
 
     return frozenset(path for path in paths if not is_programs(path))
 
 
-def _matcher(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))))
+def fits(pattern: str, path: str) -> bool:
+    """Tell whether *path* is of the form *pattern*, in which * stands for any text.
+
+    Each part is looked for once, from where the one before it ended: a function's owner chooses the pattern, and must not choose how long it takes.
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return path == pattern
+    *middle, last = rest
+    if len(path) < len(first) + len(last) or not (path.startswith(first) and path.endswith(last)):
+        return False
+    at, end = len(first), len(path) - len(last)
+    for part in middle:
+        found = path.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True

@@ -33,17 +33,19 @@ async function chosen(request: Request, url: URL, pack: Table): Promise<Response
   }
   const plain = decoded(path);
   const found = pack.paths.get(plain);
-  if (found === undefined) return await missing(request, plain, pack, rule !== null);
+  if (found === undefined) return await missing(request, plain, pack, encoded(plain) === path, url.search);
   if (request.method !== "GET" && request.method !== "HEAD") return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
   const canonical = encoded(typeof found === "string" ? found : plain);
   if (typeof found === "string" || canonical !== path) return moved(307, canonical + url.search);
   return await respond(request, pack, pack.files[found], 200);
 }
 
-async function missing(request: Request, path: string, pack: Table, rewritten: boolean): Promise<Response> {
-  const page = rewritten ? null : fallback(path, pack);
+/** What is answered for a path that no file answers; *canonical* says whether the request spells it as we do. */
+async function missing(request: Request, path: string, pack: Table, canonical: boolean, search: string): Promise<Response> {
+  const page = fallback(path, pack);
   if (page === null) return new Response(null, { status: 404 });
   if (request.method !== "GET" && request.method !== "HEAD") return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
+  if (!canonical) return moved(307, encoded(path) + search);
   return await respond(request, pack, pack.files[page.file], page.status);
 }
 
