@@ -138,7 +138,7 @@ def test_a_killed_cluster_leaves_no_process_and_comes_up_again(folder: Path, sma
     os.kill(holder(folder), signal.SIGKILL)
     eventually(lambda: not processes(folder))
     up = nearhop(folder, "up", "--detach", "--regions", "tokyo", *small, *PORTS)
-    assert "✓ Tokyo" in up.stdout
+    assert "✓ Tokyo" in up.stdout, up.stdout
     assert "Hi from tokyo to JP" in up.stdout
     assert status(folder)["functions"][0]["version"] == 1  # the sample was there already
 

@@ -104,7 +104,7 @@ async def test_kills_an_endless_loop_and_nobody_else_notices(control, node, clie
     assert answer.status_code == 502
     assert answer.headers["x-nearhop-reason"] == "exceeded_cpu"
     assert answer.json()["reason"] == "exceeded_cpu"
-    assert took < 2
+    assert took < 10  # the process is killed within milliseconds; the machine may be busy
     assert set(statuses) == {200}
     await control.until_active("spin")
     assert (await client.get(node.url, headers=host("spin"))).text == "fine"
