@@ -82,9 +82,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     for name, country in (("tokyo", "JP"), ("london", "GB")):
         region = REGIONS[name]
         place = {"latitude": region.location.latitude, "longitude": region.location.longitude}
-        writer.insert_network(
-            IPSet([f"{region.addresses[0]}/16"]), {"location": place, "country": {"iso_code": country}}
-        )
+        record = {"location": place, "country": {"iso_code": country}, "city": {"names": {"en": name.title()}}}
+        writer.insert_network(IPSet([f"{region.addresses[0]}/16"]), record)
     path = tmp_path_factory.mktemp("geo") / "city.mmdb"
     writer.to_db_file(str(path))
     return "--geoip", str(path)
