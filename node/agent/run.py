@@ -76,6 +76,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         country_map = None
     routes = agent.routes_at_start()
     await agent.show_files()
+    await activator.open()
     await ingress.start(routes)
     _logger.info("ingress ready", listen=settings.listen)
     async with asyncio.TaskGroup() as group:
@@ -83,7 +84,6 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
             tasks.spawn(group, ingress.supervise(), name="ingress"),
             tasks.spawn(group, agent.pool.run(), name="pool"),
             tasks.spawn(group, isolating.run_egress(settings, sandboxes), name="egress"),
-            tasks.spawn(group, activator.run(), name="activator"),
             tasks.spawn(group, assets.run(), name="static files"),
             tasks.spawn(group, agent.run(), name="reconcile"),
             tasks.spawn(group, agent.session.run(), name="session"),
@@ -107,6 +107,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
         await stop.wait()
         _logger.info("stopping")
         await ingress.stop(_STOP_GRACE_S)
+        activator.close()
         for task in work:
             task.cancel()
     await sandboxes.close()

@@ -123,17 +123,19 @@ class Activator:
         self._socket = socket
         self._sandboxes = sandboxes
         self._activate = activate
+        self._server: asyncio.Server | None = None
         self.activations = 0
 
-    async def run(self) -> None:
-        """Serve until cancelled."""
+    async def open(self) -> None:
+        """Listen: before the ingress does, whose first request may be for a function that sleeps."""
         self._socket.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(self._serve, self._socket, limit=_HEAD_BYTES, backlog=1024)
+        self._server = await asyncio.start_unix_server(self._serve, self._socket, limit=_HEAD_BYTES, backlog=1024)
         self._socket.chmod(0o600)
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            server.close()  # held requests end with the ingress, which is stopped before
+
+    def close(self) -> None:
+        """Listen no more. Held requests end with the ingress, which is stopped before."""
+        if self._server is not None:
+            self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

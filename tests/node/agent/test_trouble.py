@@ -142,3 +142,16 @@ def in_flight(node) -> int:
     local = bytes(reversed([int(part) for part in host.split(".")])).hex().upper() + f":{int(port):04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(1 for row in rows if row[1] == local and row[3] == "01")
+
+
+async def test_the_first_request_after_a_restart_is_held_and_not_failed(
+    control, node, client: httpx.AsyncClient
+) -> None:
+    await control.deploy("hello", 1, ANSWER % 1)
+    await control.until_active("hello")
+    await control.stop()
+    for _ in range(8):
+        await node.kill()
+        await node.start()
+        answer = await client.get(node.url, headers=HOST)
+        assert answer.status_code == 200, answer.text

@@ -108,9 +108,7 @@ async def ask(tmp_path: Path, slots: Slots) -> AsyncIterator[object]:
         return 0
 
     activator = Activator(tmp_path / "activator.sock", slots, activate)
-    task = asyncio.get_running_loop().create_task(activator.run())
-    while not (tmp_path / "activator.sock").exists():
-        await asyncio.sleep(0.01)
+    await activator.open()
 
     async def ask(request: bytes) -> bytes:
         reader, writer = await asyncio.open_unix_connection(tmp_path / "activator.sock")
@@ -121,7 +119,7 @@ async def ask(tmp_path: Path, slots: Slots) -> AsyncIterator[object]:
         return answer
 
     yield ask
-    task.cancel()
+    activator.close()
 
 
 async def test_a_request_is_passed_through_whole(ask, slots: Slots) -> None:
