@@ -19,6 +19,7 @@ class Breakers:
         self._changed = changed
         self._states: dict[str, Breaker] = {}
         self._overruns: dict[str, Counter[str]] = defaultdict(Counter)
+        self._refused: dict[tuple[str, str], int] = {}
 
     @property
     def broken(self) -> frozenset[str]:
@@ -44,6 +45,20 @@ class Breakers:
             self._overruns[function][reason.value] += 1
             self._step(function, breaker.Overran())
             self._changed(function)
+
+    def overran(self, function: str, reason: str) -> None:
+        """Count what went on without its sandbox's end, such as a request with too many requests of its own."""
+        self._overruns[function][reason] += 1
+        self._changed(function)
+
+    def refused(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Take in how many requests the ingress has refused, by function and reason; its counts begin anew when it does."""
+        for (function, reason), count in counts.items():
+            known = self._refused.get((function, reason), 0)
+            if function and count != known:
+                self._overruns[function][reason] += count - known if count > known else count
+                self._changed(function)
+        self._refused = dict(counts)
 
     def served(self, function: str, requests: int) -> None:
         """Take in that *requests* have been answered."""

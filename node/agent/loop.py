@@ -28,6 +28,7 @@ from node.assets.store import AssetError
 from node.config import NodeConfig
 from node.haproxy.process import Ingress
 from node.haproxy.runtime import IngressError
+from node.lifecycle.limits import Reason
 from node.plan import diff as plan
 from node.plan.needs import is_static, needs, pack_of
 from node.plan.records import Assets, FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
@@ -175,6 +176,10 @@ class Agent:
     def logged(self, spec: SandboxSpec, level: str, text: str, reason: str = "") -> None:
         """Enter what a program said, or what became of it, into its function's log."""
         self.logbook.add(spec.function, spec.version.number, level, clean(text), reason)
+        if (
+            reason == Reason.EXCEEDED_SUBREQUESTS
+        ):  # only the sandbox knows of these, and goes on; an end is counted as one
+            self.breakers.overran(spec.function, reason)
 
     async def snapshot(self, message: pb.Snapshot) -> None:
         if message.revision < self._snapshot.revision:
@@ -507,6 +512,7 @@ class Agent:
             except TimeoutError:
                 pass
             self._report_now.clear()
+            self.breakers.refused(await self._ingress.refusals())
             if self.session is not None:
                 self.session.send(pb.NodeMessage(report=self._report()))
 
