@@ -155,7 +155,7 @@ export class FunctionView implements View {
         h("td", { class: "wide muted" }, version.author),
         h("td", { class: "wide num muted" }, bytes(version.size_bytes)),
         h("td", { class: "wide mono muted", title: version.digest }, version.digest.slice(0, 12)),
-        h("td", { class: "num muted", title: stamp(version.created_at) }, ago(version.created_at, this.app.store.now())),
+        h("td", { class: "wide num muted", title: stamp(version.created_at) }, ago(version.created_at, this.app.store.now())),
         h("td", { class: "act" }, active || !item.active_version ? null : button),
       );
     });
@@ -175,7 +175,7 @@ export class FunctionView implements View {
               {},
               ...[["Version", ""], ["Traffic", "num"], ["Message", ""], ["Author", "wide"], ["Size", "wide num"], ["Digest", "wide"], [
                 "Made",
-                "num",
+                "wide num",
               ], ["", "act"]].map(([word, kind]) => h("th", { scope: "col", class: kind }, word)),
             ),
           ),
