@@ -71,6 +71,7 @@ def others(ingress: Ingress) -> dict[str, list[str]]:
             "option http-server-close",  # and so must not carry the same client's next request
             "http-response set-var(txn.reason) res.hdr(activation-refused) if { res.hdr(activation-refused) -m found }",
             "http-response del-header activation-refused",
+            "http-response set-header x-nearhop-reason %[var(txn.reason)] if { var(txn.reason) -m found }",
             *_servers(ingress, "activator", activator_socket(ingress.run_dir)),
         ],
         f"backend {STATIC} from slot": [

@@ -250,6 +250,7 @@ async def test_a_phone_shows_it_without_sideways_scrolling(visit: Visit) -> None
             "[document.documentElement.scrollWidth, document.querySelector('main').scrollWidth]"
         )
         wide = await page.evaluate(
-            "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 200))"
+            "[...document.querySelectorAll('main *')].filter((element) => element.getBoundingClientRect().right > innerWidth + 1)"
+            ".map((element) => element.outerHTML.slice(0, 200))"
         )
         assert max(widths) <= PHONE["width"], (path, wide)
