@@ -42,14 +42,13 @@ async def _one(arena: Arena, name: str) -> float:
         before = _clocks(arena)
         await arena.get(name, "/loop")
         async with asyncio.timeout(20):
-            while not (ended := _ended(arena.node.log) & before.keys()):
+            while not (spent := _spent(arena.node.log, before)):
                 await asyncio.sleep(0.02)
     finally:
         del arena.control.placements[name]
         await arena.control.push()
-    [pid] = ended
     # The first requests of a process compile the program and have a larger budget; each loop here meets a new process.
-    return (_cpu_s(arena.node.log, pid) - before[pid]) * 1000 - WARMUP_FACTOR * _LIMIT_MS
+    return max(spent) * 1000 - WARMUP_FACTOR * _LIMIT_MS
 
 
 def _clocks(arena: Arena) -> dict[int, float]:
@@ -61,9 +60,8 @@ def _clocks(arena: Arena) -> dict[int, float]:
     return found
 
 
-def _ended(log: Path) -> set[int]:
-    return {int(pid) for _, pid in _ENDED.findall(log.read_text(errors="replace"))}
-
-
-def _cpu_s(log: Path, pid: int) -> float:
-    return next(float(cpu) for cpu, found in _ENDED.findall(log.read_text(errors="replace")) if int(found) == pid)
+def _spent(log: Path, before: dict[int, float]) -> list[float]:
+    """Return the seconds of CPU since *before* of what has ended; others than the loop's may end beside it, having spent next to nothing."""
+    ended = {int(pid): float(cpu) for cpu, pid in _ENDED.findall(log.read_text(errors="replace"))}
+    spent = [ended[pid] - before[pid] for pid in ended.keys() & before.keys()]
+    return [seconds for seconds in spent if seconds * 1000 >= _LIMIT_MS]
