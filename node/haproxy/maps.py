@@ -52,11 +52,6 @@ def maps(routes: Mapping[str, Route], caching: Collection[str] = ()) -> Maps:
     return Maps(_text(hosts), _text(paths), _text(picks))
 
 
-def hosts_map(routes: Mapping[str, Route]) -> str:
-    """Render the host map alone."""
-    return maps(routes).hosts
-
-
 def reasons_map(reasons: Mapping[int, str]) -> str:
     """Render the reason map: slot, then why its sandbox last ended."""
     return _text({slot_name(slot): reason for slot, reason in reasons.items()})

@@ -36,11 +36,6 @@ def machine() -> str:
     return os.uname().machine
 
 
-def supported() -> bool:
-    """Say whether this module knows the machine's system call numbers."""
-    return machine() in _NUMBERS
-
-
 def call(number: int, *arguments: object, what: str) -> int:
     """Make a system call by its number."""
     result = int(_libc.syscall(ctypes.c_long(number), *arguments))

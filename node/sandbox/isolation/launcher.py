@@ -215,10 +215,6 @@ class Launcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             _logger.warning("a sandbox is in no control group", error=str(error))
 
-    def limit_memory(self, slot: int, memory_bytes: int) -> None:
-        """Set what the sandbox on *slot* may use, where there are control groups. Raises OSError."""
-        cgroups.make(self._groups, self._group_name(slot), memory_bytes)
-
     def plan(self, slot: int, *, memory_mib: int, warm: bool = False) -> Plan:
         """Return how a guest is started on *slot*; *warm* lets it fill the engine's cache."""
         settings, mode = self._settings, self._mode

@@ -41,7 +41,7 @@ def test_haproxy_accepts_it(tmp_path: Path, folder: str, plain: bool) -> None:
         ingress = replace(ingress, trusted_proxies=(), proxy_protocol=(), tls_listen=(), cache_mib=0)
     paths = render.paths(ingress)
     Path(paths.config).write_text(render.config(ingress))
-    Path(paths.hosts).write_text(maps.hosts_map({"a.example.org": Route("a", 1, None, 1000)}))
+    Path(paths.hosts).write_text(maps.maps({"a.example.org": Route("a", 1, None, 1000)}).hosts)
     Path(paths.paths).write_text("")
     Path(paths.picks).write_text("")
     Path(paths.assets).write_text("")
@@ -64,10 +64,10 @@ def test_haproxy_accepts_it(tmp_path: Path, folder: str, plain: bool) -> None:
 
 def test_maps() -> None:
     routes = {"b.example.org": Route("two", 2, 7, 1500), "a.example.org": Route("a", 0, None, 1000)}
-    assert maps.hosts_map(routes) == "a.example.org none|a|0|1000|no_sandbox\nb.example.org s007|two|2|1500\n"
+    assert maps.maps(routes).hosts == "a.example.org none|a|0|1000|no_sandbox\nb.example.org s007|two|2|1500\n"
     assert maps.reasons_map({4: "exceeded_cpu"}) == "s004 exceeded_cpu\n"
-    assert maps.hosts_map({}) == ""
-    assert maps.hosts_map({"a.nearhop.test": Route("a", 3, 7, 900)}) == (
+    assert maps.maps({}).hosts == ""
+    assert maps.maps({"a.nearhop.test": Route("a", 3, 7, 900)}).hosts == (
         "a.nearhop.test s007|a|3|900\nv3--a.nearhop.test s007|a|3|900\n"
     )
 
