@@ -26,10 +26,11 @@ from controlplane.steering.health import (
     step,
 )
 from controlplane.steering.index import FleetIndex, PlacedNode
+from controlplane.steering.likeness import Likeness
 from controlplane.steering.location import ClientLocation, Source, Target, given, of_country, unlocated
 from controlplane.steering.outlook import Outlook
 from controlplane.steering.overrides import Overrides
-from controlplane.steering.placeless import Address, placeless_prefix
+from controlplane.steering.placeless import Address, placeless_block, placeless_prefix
 
 __all__ = [
     "TTL_DOUBTFUL_S",
@@ -47,6 +48,7 @@ __all__ = [
     "Followed",
     "HealthPolicy",
     "Heard",
+    "Likeness",
     "NodeHealth",
     "Outlook",
     "Overrides",
@@ -61,6 +63,7 @@ __all__ = [
     "distance_km",
     "given",
     "of_country",
+    "placeless_block",
     "placeless_prefix",
     "simulate",
     "spill",
