@@ -1,4 +1,4 @@
-"""The search tree of a file in MaxMind's format, walked without reading a record: which record an address is in, and of how long a prefix that is true.
+"""The search tree of a file in MaxMind's format, walked without reading a record: which one an address is in, and of how long a prefix that is true.
 
 To read a record costs ten times as much as to find it, and most addresses are in one that has been read before. maxminddb stays the authority: it
 checks the file and reads the records; what the tree alone does not tell, it is asked for. Reading is thread-safe.

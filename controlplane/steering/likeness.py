@@ -6,6 +6,7 @@ TTL and the kind of its reason follow from the first nodes' order and from wheth
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 from controlplane.model import RoutingKind, Verdict
@@ -55,7 +56,7 @@ class Likeness:
         x, y, z = unit_vector(client.location)
         cosines = [x * a + y * b + z * c for a, b, c in self.eligible]
         order = sorted(range(len(cosines)), key=cosines.__getitem__, reverse=True)
-        if any(cosines[near] - cosines[far] <= APART for near, far in zip(order[: self.wanted], order[1:], strict=False)):
+        if any(cosines[near] - cosines[far] <= APART for near, far in pairwise(order[: self.wanted + 1])):
             return None
         chosen = order[: self.wanted]
         last, waiting = cosines[chosen[-1]], False
