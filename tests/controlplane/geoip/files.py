@@ -61,7 +61,7 @@ def reshape(path: Path, record_size: int, aliases: tuple[str, ...] = ()) -> Path
     metadata = data[count * 6 :].replace(b"record_size\xa1\x18", b"record_size\xa1" + bytes([record_size]))
     was, now = (key_count(number) for number in (count, len(nodes)))
     assert metadata.count(was) == 1
-    path.write_bytes(b"".join(_node(node, record_size) for node in nodes) + metadata.replace(was, now))
+    path.write_bytes(b"".join(render_node(node, record_size) for node in nodes) + metadata.replace(was, now))
     return path
 
 
@@ -84,7 +84,8 @@ def _lead(nodes: list[list[int]], alias: str, to: int) -> None:
     nodes[at][int(bits[-1])] = to
 
 
-def _node(node: list[int], record_size: int) -> bytes:
+def render_node(node: list[int], record_size: int) -> bytes:
+    """Render the two records of *node*."""
     left, right = node
     if record_size == 28:
         return left.to_bytes(4)[1:] + bytes([left >> 24 << 4 | right >> 24]) + right.to_bytes(4)[1:]

@@ -15,15 +15,17 @@ from controlplane.steering import ClientLocation, Target, of_country
 from controlplane.steering.countries import COUNTRIES
 from nearhop.errors import InvalidInput
 from nearhop.tasks import cancel
-from tests.controlplane.geoip.files import LYON, OSAKA, write, write_city
+from tests.controlplane.geoip.files import LYON, OSAKA, reshape, write, write_city
 
 DAY_S = 86_400
 
 
 class Files:
     def __init__(self, folder: Path) -> None:
-        self.city = write_city(folder / "city.mmdb", OSAKA)
-        self.asn = write(folder / "asn.mmdb", {"198.51.100.0/24": {"autonomous_system_number": 64500}}, "Test-ASN")
+        self.city = reshape(write_city(folder / "city.mmdb", OSAKA), 32, ("::ffff:0:0/96",))
+        systems = {"198.51.100.0/24": 64500, "203.0.112.0/24": 64501}
+        records = {network: {"autonomous_system_number": number} for network, number in systems.items()}
+        self.asn = write(folder / "asn.mmdb", records, "Test-ASN")
         self.overrides = folder / "places.toml"
         self.overrides.write_text('[prefixes]\n"203.0.113.0/24" = { region = "tokyo" }\n')
         self.config = PlacesConfig(str(self.city), str(self.asn), str(self.overrides))

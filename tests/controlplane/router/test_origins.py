@@ -99,8 +99,13 @@ def test_who_has_no_place_or_no_record_is_located_alone(text: str) -> None:
     found, alone = like(located, text)
     assert found == alone
     assert len(located.asked) == 1
-    other = located.origins.like_subnet(ipaddress.ip_address("198.52.1.0").packed)
-    assert str(other.client.ip) == "198.52.1.0" or other.client.network == "198.52.0.0/16"
+
+
+def test_networks_without_a_place_are_told_apart_though_of_one_record() -> None:
+    located = Located()
+    first, second = (located.origins.like_subnet(bytes([198, second, 0, 0])) for second in (52, 53))
+    assert (first.client.network, second.client.network) == ("198.52.0.0/16", "198.53.0.0/16")
+    assert first.key != second.key
 
 
 def test_a_block_without_a_place_is_never_like_another() -> None:
