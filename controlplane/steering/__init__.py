@@ -1,6 +1,7 @@
 """Steering: which node a client is sent to, and why.
 
 Rule 1: decide() is the only place that chooses; DNS, the HTTP side and `explain` call it with the same arguments and print its reasons.
+Likeness tells which clients it would answer alike, and is held to that by tests.
 Rule 2: nothing here reads a clock, opens a file or awaits. Locations, verdicts and *now* are arguments.
 Invariant: a function that is placed on a node that its policy allows always has an answer. Health, load and drains change who is chosen, never
 whether somebody is.
