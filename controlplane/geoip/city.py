@@ -11,6 +11,7 @@ from typing import Self
 
 import maxminddb
 
+from controlplane.geoip.tree import SearchTree
 from controlplane.model import Location
 from controlplane.steering import ClientLocation, unlocated
 from nearhop import log
@@ -43,8 +44,9 @@ _log = log.get(__name__)
 class CityDatabase:
     """An open database. Reading is thread-safe and never blocks: the file is mapped into memory."""
 
-    def __init__(self, reader: maxminddb.Reader, path: Path) -> None:
+    def __init__(self, reader: maxminddb.Reader, tree: SearchTree, path: Path) -> None:
         self._reader = reader
+        self._tree = tree
         metadata = reader.metadata()
         self._only_ipv4 = metadata.ip_version == 4
         self.path = path
@@ -62,10 +64,8 @@ class CityDatabase:
     def open(cls, path: str | Path) -> Self:
         """Open the database at *path*. Raises InvalidInput when it is none or damaged, OSError when it cannot be read."""
         path = Path(path)
-        with path.open("rb"):
-            pass  # the reader's own errors do not tell a missing file from a damaged one
         try:
-            reader = maxminddb.open_database(path)
+            reader, tree = SearchTree.map(path)
         except (maxminddb.InvalidDatabaseError, ValueError) as error:
             raise InvalidInput([Violation(str(path), f"is not a MaxMind database, or cut short: {error}")]) from error
         try:
@@ -73,8 +73,9 @@ class CityDatabase:
                 reader.get(sample)
         except (maxminddb.InvalidDatabaseError, ValueError) as error:
             reader.close()
+            tree.close()
             raise InvalidInput([Violation(str(path), f"is damaged: {error}")]) from error
-        return cls(reader, path)
+        return cls(reader, tree, path)
 
     def locate(self, ip: str | Address) -> ClientLocation:
         """Say where *ip* is. An IPv4 address written as IPv6 is looked up as IPv4. Raises ValueError when *ip* is no address."""
@@ -97,9 +98,17 @@ class CityDatabase:
             return ClientLocation(str(address), network, "country" if country else "none", country=country)
         return ClientLocation(str(address), network, "city", location, country, city)
 
+    def record_of(self, packed: bytes) -> tuple[int, int] | None:
+        """Return the record that the address *packed* is in and its prefix' length, None when only locate() can tell.
+
+        What locate() says of two addresses of one record and length differs in the address and the network alone.
+        """
+        return self._tree.find(packed)
+
     def close(self) -> None:
-        """Unmap the file; locate() must not be called after it."""
+        """Unmap the file; nothing must be looked up after it."""
         self._reader.close()
+        self._tree.close()
 
     def _count_damaged(self, address: Address) -> None:
         self.damaged_records += 1

@@ -6,7 +6,7 @@ A file is to be replaced by renaming another over it, never written into: it is 
 import asyncio
 import ipaddress
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 T = TypeVar("T")
 
 REFRESH_S = 1.0
+_MAPPED = bytes(10) + b"\xff\xff"  # IPv4 written as IPv6 is looked up as IPv4
 
 _log = log.get(__name__)
 
@@ -53,6 +54,20 @@ class Places:
         address = ipaddress.ip_address(ip) if isinstance(ip, str) else ip
         found = unlocated(address) if self.city is None else self.city.locate(address)
         return self.overrides.apply(found if self.asn is None else self._with_asn(self.asn, found))
+
+    def record_of(self, packed: bytes) -> tuple[Hashable, int] | None:
+        """Return what stands for all that is said of the address *packed*, and its prefix' length; None when only locate() can tell.
+
+        What locate() says of two addresses for which both are the same differs in the address and the network alone.
+        """
+        found = None if self.city is None or packed.startswith(_MAPPED) else self.city.record_of(packed)
+        if found is None or (self.asn is None and not self.overrides.has_prefixes):
+            return found
+        system = (0, 0) if self.asn is None else self.asn.record_of(packed)
+        if system is None:
+            return None
+        said, length = self.overrides.said_of(packed)
+        return (found[0], system[0], said), max(found[1], system[1], length)
 
     def apply(self, client: ClientLocation) -> ClientLocation:
         """Return *client*, of which something was told, as it is to be steered."""

@@ -7,7 +7,7 @@ because "not known yet" must never be cached as "does not exist".
 import ipaddress
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -15,14 +15,14 @@ from controlplane.model import Verdict
 from controlplane.router import svcb, wire
 from controlplane.router.answers import AnswerCounts, AnswerKey, Tally
 from controlplane.router.cookies import Cookies
-from controlplane.router.origins import Address, Locate, Origin, Origins
+from controlplane.router.origins import Address, Locate, Origin, Origins, RecordOf, no_record
 from controlplane.router.rates import RateLimit
 from controlplane.router.rates import Verdict as RateVerdict
 from controlplane.router.svcb import HttpsOffer
 from controlplane.router.templates import Prepared, Templates
 from controlplane.router.wire import Class, ExtendedError, Ignored, Option, Query, Rcode, Rejected, Reply, Type
 from controlplane.router.zone import NEGATIVE_TTL_S, STATIC_TTL_S, Absent, Delegated, Entry, Outside, Record, Zones
-from controlplane.steering import ClientLocation, FleetIndex, decide
+from controlplane.steering import ClientLocation, FleetIndex, Likeness, Outlook, decide
 from nearhop import log
 
 _log = log.get(__name__)
@@ -83,6 +83,7 @@ class Responder:
         *,
         offer: Offer | None = None,
         rates: RateLimit | None = None,
+        record_of: RecordOf = no_record,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
@@ -94,13 +95,13 @@ class Responder:
         self._records: tuple[Record, ...] = ()
         self._stale = False
         self._index: FleetIndex | None = None
-        self._verdicts: Mapping[str, Verdict] = {}
-        self._answers: dict[tuple[str, int | str], _Answers] = {}
-        self._origins = Origins(locate)
+        self._outlook = Outlook()
+        self._origins = Origins(locate, record_of)
         self._templates = Templates(self._origins, self._prepared)
         self._counts: Counter[str] = Counter()
         self.given = AnswerCounts()
         self._gather()
+        self._forget()
 
     @property
     def counts(self) -> Counter[str]:
@@ -119,7 +120,7 @@ class Responder:
             functions = {"", *(function.name for function in index.view.functions)}
             self.given.keep(lambda key: key.node in nodes and key.function in functions)
             self._gather()
-        self._verdicts = verdicts
+        self._outlook = verdicts if isinstance(verdicts, Outlook) else Outlook(verdicts)
         self._forget()
 
     def use_records(self, records: Sequence[Record]) -> None:
@@ -128,9 +129,9 @@ class Responder:
         self._gather()
         self._forget()
 
-    def relocate(self, locate: Locate) -> None:
-        """Ask *locate* from now on, and believe no place that was found before."""
-        self._origins = Origins(locate)
+    def relocate(self, locate: Locate, record_of: RecordOf = no_record) -> None:
+        """Ask *locate* and *record_of* from now on, and believe no place that was found before."""
+        self._origins = Origins(locate, record_of)
         self._forget()
 
     def tell_stale(self, stale: bool) -> None:
@@ -286,12 +287,28 @@ class Responder:
         if answers is None:
             if len(self._answers) >= CACHE_MAX:
                 self._answers.clear()
-            answers = self._answers[key] = self._decide(index, function, origin.client)
+            answers = self._answers[key] = self._answers_like(index, function, origin.client)
+        return answers
+
+    def _answers_like(self, index: FleetIndex, function: str, client: ClientLocation) -> _Answers:
+        """Return the answers of any client that gets the same as *client*, if it can be told without a decision."""
+        if function not in self._likenesses:
+            self._likenesses[function] = Likeness.of(function, index, self._outlook)
+        likeness = self._likenesses[function]
+        alike = None if likeness is None else likeness.key(client)
+        if alike is None:
+            return self._decide(index, function, client)
+        key = function, alike, client.country
+        answers = self._alike.get(key)
+        if answers is None:
+            if len(self._alike) >= CACHE_MAX:
+                self._alike.clear()
+            answers = self._alike[key] = self._decide(index, function, client)
         return answers
 
     def _decide(self, index: FleetIndex, function: str, client: ClientLocation) -> _Answers:
         self._counts["decisions"] += 1
-        decision = decide(function, client, index, self._verdicts, self._clock())
+        decision = decide(function, client, index, self._outlook, self._clock())
         errors: tuple[ExtendedError, ...] = (ExtendedError.STALE,) if self._stale else ()
         if decision.kind in ("emergency", "none"):
             errors += (ExtendedError.NO_REACHABLE_AUTHORITY,)
@@ -360,7 +377,9 @@ class Responder:
         )
 
     def _forget(self) -> None:
-        self._answers = {}
+        self._answers: dict[tuple[str, int | str], _Answers] = {}
+        self._likenesses: dict[str, Likeness | None] = {}
+        self._alike: dict[tuple[str, Hashable, str], _Answers] = {}
         self._templates.forget(self._origins)
 
 

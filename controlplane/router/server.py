@@ -74,7 +74,13 @@ class Router:
         servers = [ip for at in self.dns if not (ip := ipaddress.ip_address(at.host)).is_unspecified]
         rates = RateLimit(config.rate_limit.replies_per_s, config.rate_limit.slip)
         self._responder = Responder(
-            config.zones(), self._places.locate, time.monotonic, servers, offer=offer, rates=rates
+            config.zones(),
+            self._places.locate,
+            time.monotonic,
+            servers,
+            offer=offer,
+            rates=rates,
+            record_of=self._places.record_of,
         )
         self._responder.use_records(records)
         self._udp = [UdpListener(udp, self._responder, self._counts) for udp, _ in pairs]
@@ -255,7 +261,7 @@ class Router:
                 await self._reload_records(self._records)
 
     def _relocate(self) -> None:
-        self._responder.relocate(self._places.locate)
+        self._responder.relocate(self._places.locate, self._places.record_of)
 
     def _watch_staleness(self) -> None:
         now = time.monotonic()

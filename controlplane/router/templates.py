@@ -43,6 +43,28 @@ class _Template:
     by_network: bool
     limit: int
     filled: dict[int | str, tuple[bytes, bytes, Tally]] = field(default_factory=dict)
+    rendered: dict[tuple[int, int], tuple[Reply, bytes, bytes]] = field(default_factory=dict)
+
+    @property
+    def located(self) -> bool:
+        """Whether a client subnet tells the place."""
+        edns = self.query.edns
+        return edns is not None and edns.client_subnet is not None and edns.client_subnet.source > 0
+
+    def render(self, reply: Reply, scope: int) -> tuple[bytes, bytes]:
+        """Return what stands before and after the question of *reply*."""
+        known = self.rendered.get((id(reply), scope))
+        if known is not None:
+            return known[1:]
+        query = self.query
+        subnet = None if query.edns is None else query.edns.client_subnet
+        whole = wire.render(query, reply, limit=self.limit, scope=scope)
+        start = _HEADER_OCTETS + len(query.question)
+        end = len(whole) - (len(subnet.sent) - _SUBNET_OCTETS if subnet is not None and subnet.source > 0 else 0)
+        head, tail = whole[2:_HEADER_OCTETS], whole[start:end]
+        # With the reply, so that its id stays its own.
+        self.rendered[id(reply), scope] = reply, head, tail
+        return head, tail
 
 
 # From a function's name, a question's type and an origin to the reply.
@@ -78,13 +100,15 @@ class Templates:
             if template is None:
                 return None
             address = data[-3:]
-            origin = self._origins.of_subnet(address + b"\0")
+            subnet = address + b"\0"
+            origin = self._origins.of_subnet(subnet) if template.by_network else self._origins.like_subnet(subnet)
         elif data[-11:-7] == _SUBNET_IPV6:
             template = self._ipv6.get(data[2:name_end].lower() + data[name_end:-7])
             if template is None:
                 return None
             address = data[-7:]
-            origin = self._origins.of_subnet(address + bytes(9))
+            subnet = address + bytes(9)
+            origin = self._origins.of_subnet(subnet) if template.by_network else self._origins.like_subnet(subnet)
         else:
             template = self._plain.get(data[2:name_end].lower() + data[name_end:])
             if template is None:
@@ -124,19 +148,13 @@ class Templates:
         return (self._ipv6, 7) if data[-11:-7] == _SUBNET_IPV6 else (self._plain, 0)
 
     def _fill(self, template: _Template, origin: Origin) -> tuple[bytes, bytes, Tally]:
-        query = template.query
-        prepared = self._prepare(template.entry, query.type, origin)
-        subnet = None if query.edns is None else query.edns.client_subnet
-        located = subnet is not None and subnet.source > 0
-        scope = origin.scope if located and prepared.tailored else 0
-        whole = wire.render(query, prepared.reply, limit=template.limit, scope=scope)
-        start = _HEADER_OCTETS + len(query.question)
-        end = len(whole) - (len(subnet.sent) - _SUBNET_OCTETS if located and subnet is not None else 0)
+        prepared = self._prepare(template.entry, template.query.type, origin)
         if self._filled >= FILLED_MAX:
             self.forget()
         self._filled += 1
+        scope = origin.scope if template.located and prepared.tailored else 0
         key = origin.client.network if template.by_network else origin.key
-        filled = template.filled[key] = whole[2:_HEADER_OCTETS], whole[start:end], prepared.tally
+        filled = template.filled[key] = *template.render(prepared.reply, scope), prepared.tally
         return filled
 
 

@@ -1,6 +1,7 @@
 """Steering: which node a client is sent to, and why.
 
 Rule 1: decide() is the only place that chooses; DNS, the HTTP side and `explain` call it with the same arguments and print its reasons.
+Likeness tells which clients it would answer alike, and is held to that by tests.
 Rule 2: nothing here reads a clock, opens a file or awaits. Locations, verdicts and *now* are arguments.
 Invariant: a function that is placed on a node that its policy allows always has an answer. Health, load and drains change who is chosen, never
 whether somebody is.
@@ -26,10 +27,11 @@ from controlplane.steering.health import (
     step,
 )
 from controlplane.steering.index import FleetIndex, PlacedNode
+from controlplane.steering.likeness import Likeness
 from controlplane.steering.location import ClientLocation, Source, Target, given, of_country, unlocated
 from controlplane.steering.outlook import Outlook
 from controlplane.steering.overrides import Overrides
-from controlplane.steering.placeless import Address, placeless_prefix
+from controlplane.steering.placeless import Address, placeless_block, placeless_prefix
 
 __all__ = [
     "TTL_DOUBTFUL_S",
@@ -47,6 +49,7 @@ __all__ = [
     "Followed",
     "HealthPolicy",
     "Heard",
+    "Likeness",
     "NodeHealth",
     "Outlook",
     "Overrides",
@@ -61,6 +64,7 @@ __all__ = [
     "distance_km",
     "given",
     "of_country",
+    "placeless_block",
     "placeless_prefix",
     "simulate",
     "spill",

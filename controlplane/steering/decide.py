@@ -46,7 +46,7 @@ def decide(
         (question.rank(candidate) for candidate in placed or ()), key=lambda entry: (entry.tier, entry.order)
     )
     allowed = sum(entry.tier is not Tier.FORBIDDEN for entry in ranked)
-    wanted = max(1, min(policy.answers if count is None else count, COUNT_MAX))
+    wanted = answers_wanted(policy, count)
     ranked, chosen, emergency = _choose(ranked, allowed, wanted)
     return Decision(
         client=client,
@@ -63,6 +63,11 @@ def decide(
         emergency=emergency,
         nothing=_nothing(placed),
     )
+
+
+def answers_wanted(policy: RoutingPolicy, count: int | None = None) -> int:
+    """Return how many nodes to answer with, *count* being asked for."""
+    return max(1, min(policy.answers if count is None else count, COUNT_MAX))
 
 
 def share_of(network: str, node: str) -> float:

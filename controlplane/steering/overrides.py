@@ -24,6 +24,7 @@ from controlplane.steering.location import ClientLocation, Target
 from nearhop import names
 from nearhop.errors import InvalidInput, Violation
 
+IPV4_OCTETS = 4
 ASN_MAX = 2**32 - 1
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -102,11 +103,21 @@ class Overrides:
             return replace(client, location=self._default(client.country))
         return client
 
+    @property
+    def has_prefixes(self) -> bool:
+        """Whether anything is said of prefixes."""
+        return not self.ipv4.said == self.ipv6.said == (None,)
+
+    def said_of(self, packed: bytes) -> tuple[str, int]:
+        """Return the prefix by which apply() places the address *packed*, "" for none, and to which length it narrows the address' network."""
+        said, length = (self.ipv4 if len(packed) == IPV4_OCTETS else self.ipv6).find(int.from_bytes(packed))
+        return "" if said is None else said[0], length
+
     def _default(self, country: str) -> Location | None:
         return self.country_defaults.get(country) or COUNTRIES.get(country)
 
     def _of_network(self, client: ClientLocation) -> tuple[Named | None, ClientLocation]:
-        if not client.ip or (self.ipv4.said == self.ipv6.said == (None,)):
+        if not client.ip or not self.has_prefixes:
             return None, client
         address = ipaddress.ip_address(client.ip)
         said, length = (self.ipv4 if address.version == 4 else self.ipv6).find(int(address))

@@ -12,20 +12,23 @@ _PLACELESS = [
         "::/128", "::1/128", "fc00::/7", "fe80::/10",
     )
 ]  # fmt: skip
-# (first address, last address, prefix length) by IP version and first octet: comparing numbers is ten times as fast as ipaddress' own test.
-_PLACELESS_RANGES: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+# (first address, last address, prefix length) by number of octets and first octet: comparing octets is ten times as fast as ipaddress' own test.
+_PLACELESS_BLOCKS: dict[tuple[int, int], list[tuple[bytes, bytes, int]]] = {}
 for _network in _PLACELESS:
     for _first in range(_network[0].packed[0], _network[-1].packed[0] + 1):
-        _PLACELESS_RANGES.setdefault((_network.version, _first), []).append(
-            (int(_network[0]), int(_network[-1]), _network.prefixlen)
+        _PLACELESS_BLOCKS.setdefault((len(_network[0].packed), _first), []).append(
+            (_network[0].packed, _network[-1].packed, _network.prefixlen)
         )
 
 
 def placeless_prefix(address: Address) -> int | None:
     """Return the prefix length of the block that *address* is in, if it is one of those that have no place."""
-    number = int(address)
-    first_octet = number >> (24 if address.version == 4 else 120)
-    for first, last, prefix in _PLACELESS_RANGES.get((address.version, first_octet), ()):
-        if first <= number <= last:
+    return placeless_block(address.packed)
+
+
+def placeless_block(packed: bytes) -> int | None:
+    """Return the same for an address in its octets."""
+    for first, last, prefix in _PLACELESS_BLOCKS.get((len(packed), packed[0]), ()):
+        if first <= packed <= last:
             return prefix
     return None

@@ -1,24 +1,31 @@
 import asyncio
+import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from controlplane.geoip import Places, PlacesConfig, forced_file
+from controlplane.geoip.places import Address
 from controlplane.model import Location
-from controlplane.steering import Target, of_country
+from controlplane.steering import ClientLocation, Target, of_country
 from controlplane.steering.countries import COUNTRIES
 from nearhop.errors import InvalidInput
 from nearhop.tasks import cancel
-from tests.controlplane.geoip.files import LYON, OSAKA, write, write_city
+from tests.controlplane.geoip.files import LYON, OSAKA, reshape, write, write_city
 
 DAY_S = 86_400
 
 
 class Files:
     def __init__(self, folder: Path) -> None:
-        self.city = write_city(folder / "city.mmdb", OSAKA)
-        self.asn = write(folder / "asn.mmdb", {"198.51.100.0/24": {"autonomous_system_number": 64500}}, "Test-ASN")
+        self.city = reshape(write_city(folder / "city.mmdb", OSAKA), 32, ("::ffff:0:0/96",))
+        systems = {"198.51.100.0/24": 64500, "203.0.112.0/24": 64501}
+        records = {network: {"autonomous_system_number": number} for network, number in systems.items()}
+        self.asn = write(folder / "asn.mmdb", records, "Test-ASN")
         self.overrides = folder / "places.toml"
         self.overrides.write_text('[prefixes]\n"203.0.113.0/24" = { region = "tokyo" }\n')
         self.config = PlacesConfig(str(self.city), str(self.asn), str(self.overrides))
@@ -47,6 +54,47 @@ def test_file_system_and_database_are_asked_in_this_order(places: Places) -> Non
     assert (found.location, found.asn, found.network) == (Location(*OSAKA), 64500, "198.51.100.0/24")
     assert places.locate("192.0.2.1").asn == 0
     assert places.apply(of_country("JP")).location == COUNTRIES["JP"]
+
+
+ASKED = st.one_of(
+    st.ip_addresses(v=4),
+    st.ip_addresses(v=6),
+    st.sampled_from(("198.51.100", "198.51.101", "203.0.113", "203.0.112")).flatmap(
+        lambda net: st.integers(0, 255).map(lambda last: ipaddress.ip_address(f"{net}.{last}"))
+    ),
+    st.ip_addresses(v=4).map(lambda address: ipaddress.ip_address(f"::ffff:{address}")),
+)
+
+
+@given(
+    st.lists(ASKED, min_size=8, max_size=30),
+    st.sampled_from(("city", "city asn", "city overrides", "city asn overrides", "asn")),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+def test_addresses_of_one_record_differ_in_address_and_network_alone(
+    files: Files, asked: list[Address], used: str
+) -> None:
+    config = files.config
+    places = Places(PlacesConfig(**{name: getattr(config, name) for name in used.split()}))
+    known: dict[object, ClientLocation] = {}
+    for address in asked:
+        record, found = places.record_of(address.packed), places.locate(address)
+        if record is None:
+            continue
+        assert record[1] == found.prefix_length
+        bare = replace(found, ip="", network="")
+        assert known.setdefault(record[0], bare) == bare
+    places.close()
+
+
+def test_records_are_known_of_who_is_in_every_file(files: Files) -> None:
+    packed = ipaddress.ip_address("198.51.100.9").packed
+    for used in ({"city": str(files.city)}, {"city": str(files.city), "asn": str(files.asn)}):
+        places = Places(PlacesConfig(**used))
+        record = places.record_of(packed)
+        assert record is not None
+        assert record[1] == places.locate("198.51.100.9").prefix_length
+        places.close()
 
 
 def test_without_files_nobody_is_anywhere() -> None:

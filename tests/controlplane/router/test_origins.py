@@ -3,7 +3,7 @@ import ipaddress
 import pytest
 
 from controlplane.model import Location
-from controlplane.router.origins import Address, Origins
+from controlplane.router.origins import Address, Origin, Origins
 from controlplane.steering import ClientLocation
 
 TOKYO, LONDON = Location(35.68, 139.69), Location(51.5, -0.12)
@@ -17,7 +17,7 @@ class Located:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.origins = Origins(self.locate)
+        self.origins = Origins(self.locate, self.record_of)
 
     def locate(self, ip: Address) -> ClientLocation:
         self.asked.append(str(ip))
@@ -25,6 +25,14 @@ class Located:
             if ip in ipaddress.ip_network(network):
                 return ClientLocation(str(ip), network, "city", location)
         return ClientLocation(str(ip), str(ipaddress.ip_network((ip, 16), strict=False)), "none")
+
+    def record_of(self, packed: bytes) -> tuple[object, int] | None:
+        """Know a record for each place; all but one of the networks."""
+        address = ipaddress.ip_address(packed)
+        for network, location in NETWORKS.items():
+            if address in ipaddress.ip_network(network):
+                return location, int(network.partition("/")[2])
+        return ("beside", 16) if address in ipaddress.ip_network("198.0.0.0/8") else None
 
     def peer(self, text: str) -> tuple[str, int]:
         origin = self.origins.of_peer(text)
@@ -66,3 +74,52 @@ def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(located.origins._places) <= 3
     assert located.peer("11.19.7.7") == ("11.19.0.0/16", 16)
     assert len(located.asked) == 20
+
+
+def like(located: Located, text: str) -> tuple[Origin, Origin]:
+    packed = ipaddress.ip_address(text).packed
+    return located.origins.like_subnet(packed), Located().origins.of_subnet(packed)
+
+
+def test_a_record_is_read_once_for_all_of_its_networks() -> None:
+    located = Located()
+    for third in range(128):
+        assert located.origins.like_subnet(bytes([198, 51, third, 0])).scope == 17
+    assert located.asked == ["198.51.0.0"]
+    for text in ("198.51.192.0", "198.51.128.0", "203.0.113.7", "2001:db8::"):
+        found, alone = like(located, text)
+        assert (found.client.location, found.scope, found.placeless) == (alone.client.location, alone.scope, False)
+        assert found.key == found.place << 8 | found.scope
+    assert located.asked == ["198.51.0.0", "198.51.128.0"]
+
+
+@pytest.mark.parametrize("text", ["198.52.0.0", "203.0.0.0", "::ffff:203.0.113.7"])
+def test_who_has_no_place_or_no_record_is_located_alone(text: str) -> None:
+    located = Located()
+    found, alone = like(located, text)
+    assert found == alone
+    assert len(located.asked) == 1
+
+
+def test_networks_without_a_place_are_told_apart_though_of_one_record() -> None:
+    located = Located()
+    first, second = (located.origins.like_subnet(bytes([198, second, 0, 0])) for second in (52, 53))
+    assert (first.client.network, second.client.network) == ("198.52.0.0/16", "198.53.0.0/16")
+    assert first.key != second.key
+
+
+def test_a_block_without_a_place_is_never_like_another() -> None:
+    located = Located()
+    located.origins = Origins(located.locate, lambda packed: (TOKYO, 18))
+    assert not located.origins.like_subnet(bytes([198, 51, 128, 0])).placeless
+    assert located.origins.like_subnet(bytes([10, 51, 128, 0])).placeless
+
+
+def test_what_is_known_of_records_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controlplane.router.origins.REMEMBERED", 2)
+    origins = Origins(
+        lambda address: ClientLocation(str(address), f"{address}/32", "city", LONDON), lambda packed: (packed[1], 32)
+    )
+    for second in range(20):
+        assert origins.like_subnet(bytes([11, second, 0, 0])).scope == 32
+        assert max(len(origins._alike), len(origins._first)) <= 2
