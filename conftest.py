@@ -4,12 +4,24 @@ import pytest
 
 pytest_plugins = ["tests.harness.fixtures"]
 
-# Who asks for one of these has an etcd, a fleet, or the command line as a process: too slow for the minute that unit tests may take.
-REAL = {"shared_etcd", "etcd", "store", "shared_cluster", "cluster", "terminal"}
+# They hold load, measure what is left to others, or promise a time: a second test beside them would be part of what they see.
+ALONE = (
+    "tests/acceptance/test_failover.py",
+    "tests/acceptance/test_flips.py",
+    "tests/acceptance/test_replicas.py",
+    "tests/controlplane/api/test_two_routers.py",
+    "tests/controlplane/router/test_server.py",
+    "tests/controlplane/router/test_witnesses.py",
+    "tests/deploy/test_up.py",
+    "tests/node/agent/test_agent.py",
+    "tests/node/agent/test_trouble.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if REAL & set(getattr(item, "fixturenames", ())) and "tests/compose" not in item.nodeid:
+        if "real" in getattr(item, "fixturenames", ()) and "tests/compose" not in item.nodeid:
             item.add_marker(pytest.mark.acceptance)
+        if item.nodeid.startswith(ALONE):
+            item.add_marker(pytest.mark.alone)

@@ -58,13 +58,22 @@ def application(metrics: Callable[[], list[Metric]]) -> Starlette:
 
 
 class HttpServer(uvicorn.Server):
-    """Uvicorn on a socket that is bound already, leaving signals to the process that embeds it."""
+    """Uvicorn on a socket that is bound already, leaving signals to the process that embeds it. *concurrency* None is no limit."""
 
-    def __init__(self, app: Any, sock: socket.socket) -> None:
+    def __init__(
+        self,
+        app: Any,
+        sock: socket.socket,
+        *,
+        lifespan: Literal["on", "off"] = "off",
+        drain_s: int = 1,
+        concurrency: int | None = 256,
+        head_bytes: int | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1,
-                limit_concurrency=256, server_header=False,
+                app, log_config=None, access_log=False, lifespan=lifespan, ws="none", timeout_graceful_shutdown=drain_s,
+                limit_concurrency=concurrency, server_header=False, h11_max_incomplete_event_size=head_bytes,
             )
         )  # fmt: skip
         self._sock = sock

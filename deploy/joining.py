@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
+from controlplane.client.rpc import TIMEOUT_S, Connection, request_id
 from nearhop import private, tls
 from nearhop.enroll import ROLES
 from nearhop.spiffe import Part

@@ -7,9 +7,9 @@ import grpc
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from controlplane.cli import show
-from controlplane.cli.failure import Exit, Failure
-from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
+from controlplane.client import show
+from controlplane.client.failure import Exit, Failure
+from controlplane.client.rpc import TIMEOUT_S, Connection, request_id
 from nearhop import spiffe
 from nearhop.enroll import ROLES
 from nearhop.spiffe import Part, Role

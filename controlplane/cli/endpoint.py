@@ -6,7 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client.failure import Exit, Failure
+from controlplane.client.target import Target
 from deploy.local import state
 from nearhop.names import is_loopback
 
@@ -23,23 +24,6 @@ class Access:
 
 # What the command's global options said; they come before the command and are read before it.
 SAID: ContextVar[Access] = ContextVar("access", default=Access())  # noqa: B039  # it is frozen
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where control planes are, host:port with commas between, and how to speak to them. Without *ca* in the open, on loopback only."""
-
-    address: str
-    ca: Path | None = None
-    token: str = ""
-
-    def __str__(self) -> str:
-        return self.address
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """Each control plane's host:port."""
-        return tuple(self.address.split(","))
 
 
 def resolve(said_endpoints: Sequence[str] | None, state_dir: Path | None) -> Target:

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.text import Text
 
-from controlplane.cli import show
-from controlplane.cli.failure import Exit, Failure
-from controlplane.cli.rpc import TIMEOUT_S, Connection
+from controlplane.client import show
+from controlplane.client.failure import Exit, Failure
+from controlplane.client.rpc import TIMEOUT_S, Connection
 from nearhop.v1 import nodes_pb2, routing_pb2
 
 _HOST = re.compile(r"(?=.*[a-zA-Z])[a-zA-Z0-9._-]+")  # not a number, a network or an IPv6 address

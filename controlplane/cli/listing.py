@@ -7,9 +7,11 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from controlplane.cli import show, updating
-from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
-from controlplane.cli.status import function_url, print_nodes, summarize
+from controlplane.cli import updating
+from controlplane.cli.status import print_nodes, summarize
+from controlplane.client import show
+from controlplane.client.addresses import function_url
+from controlplane.client.rpc import TIMEOUT_S, Connection, request_id
 from nearhop.v1 import common_pb2, functions_pb2, nodes_pb2, versions_pb2
 
 _DIALECTS = {

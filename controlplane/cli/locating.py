@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from controlplane.cli import show
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client import show
+from controlplane.client.failure import Exit, Failure
 from controlplane.geoip import AsnDatabase, CityDatabase, Places, PlacesConfig, forced_file, read_overrides, validate
 from controlplane.steering import ClientLocation
 from nearhop.errors import NearhopError

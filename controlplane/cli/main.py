@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from controlplane.cli import options, show
+from controlplane.cli import options
 from controlplane.cli.commands import (
     deploy,
     down,
@@ -23,7 +23,8 @@ from controlplane.cli.commands import (
     up,
     versions,
 )
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client import show
+from controlplane.client.failure import Exit, Failure
 from nearhop.errors import EngineMissing, InvalidInput, NearhopError
 
 _HELP = """Deploy a function once; it runs in every region; each client is sent to its nearest healthy node."""

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from controlplane.cli import show
-from controlplane.cli.rpc import Connection
+from controlplane.client import show
+from controlplane.client.rpc import Connection
 from nearhop.v1 import routing_pb2
 
 TIMEOUT_S = 120.0  # a hundred thousand clients, twice

@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.text import Text
 
-from controlplane.cli import show
-from controlplane.cli.rpc import TIMEOUT_S, Connection
+from controlplane.client import show
+from controlplane.client.addresses import function_url, ingress
+from controlplane.client.rpc import TIMEOUT_S, Connection
 from nearhop.v1 import functions_pb2, nodes_pb2, routing_pb2
 
 HEALTH = {
@@ -75,21 +76,6 @@ def _function(function: functions_pb2.Function, nodes: Sequence[nodes_pb2.Node])
         "hostname": hostname,
         "url": function_url(hostname, nodes),
     }
-
-
-def ingress(node: nodes_pb2.Node) -> str | None:
-    """Return where *node* is reached, as host:port, or None when it publishes no address."""
-    if node.ingress.ipv4:
-        return f"{node.ingress.ipv4[0]}:{node.ingress.port}"
-    return f"[{node.ingress.ipv6[0]}]:{node.ingress.port}" if node.ingress.ipv6 else None
-
-
-def function_url(hostname: str | None, nodes: Sequence[nodes_pb2.Node]) -> str | None:
-    """Return the URL at which clients reach a function: every node listens on the same port."""
-    if hostname is None:
-        return None
-    port = nodes[0].ingress.port if nodes else 80
-    return f"http://{hostname}/" if port == 80 else f"http://{hostname}:{port}/"
 
 
 def print_status(status: dict[str, Any]) -> None:

@@ -6,9 +6,9 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from controlplane.cli import rpc, show
-from controlplane.cli.endpoint import Target
-from controlplane.cli.failure import Failure
+from controlplane.client import rpc, show
+from controlplane.client.failure import Failure
+from controlplane.client.target import Target
 from nearhop import tasks
 from nearhop.v1 import common_pb2, functions_pb2
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from controlplane.cli import show
-from controlplane.cli.failure import Exit, Failure
-from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
+from controlplane.client import show
+from controlplane.client.failure import Exit, Failure
+from controlplane.client.rpc import TIMEOUT_S, Connection, request_id
 from nearhop.v1 import common_pb2, functions_pb2
 
 _LIMITS = ("cpu_ms", "memory_mib", "wall_ms", "subrequests", "request_body_bytes", "concurrency", "instances")

@@ -2,17 +2,14 @@
 
 import argparse
 import asyncio
-import contextlib
 import ipaddress
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import uvicorn
 
 from controlplane.dashboard.app import create
 from controlplane.dashboard.config import Config
+from controlplane.monitoring import HttpServer
 from nearhop import config as configuration
 from nearhop import log, tasks
 from nearhop.errors import InvalidInput, Violation
@@ -21,12 +18,6 @@ EXIT_CANNOT_START = 3
 _DRAIN_S = 2
 
 _log = log.get(__name__)
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # SIGTERM and SIGINT are ours: uvicorn would raise them again after a clean stop
 
 
 def main() -> int:
@@ -53,27 +44,19 @@ async def _run(config: Config, listener: socket.socket, authorities: bytes | Non
 
 async def serve(config: Config, listener: socket.socket, stop: asyncio.Event, authorities: bytes | None = None) -> None:
     """Serve on *listener* until *stop*."""
-    server = _Server(
-        uvicorn.Config(
-            create(config, stop, authorities),
-            log_config=None,
-            access_log=False,
-            lifespan="on",
-            server_header=False,
-            timeout_graceful_shutdown=_DRAIN_S,
-            h11_max_incomplete_event_size=16 * 1024,
-        )
-    )
+    app = create(config, stop, authorities)
+    # No bound on concurrency: each open page keeps a stream, and the views count those.
+    server = HttpServer(app, listener, lifespan="on", drain_s=_DRAIN_S, concurrency=None, head_bytes=16 * 1024)
     _log.info("the dashboard serves", url=f"http://{config.listen}", control_planes=config.control_planes)
     async with asyncio.TaskGroup() as group:
         tasks.spawn(group, _stop_with(server, stop), name="dashboard-stop")
-        tasks.spawn(group, server.serve([listener]), name="dashboard-server")
+        tasks.spawn(group, server.run_until_told(), name="dashboard-server")
     _log.info("the dashboard has stopped")
 
 
-async def _stop_with(server: uvicorn.Server, stop: asyncio.Event) -> None:
+async def _stop_with(server: HttpServer, stop: asyncio.Event) -> None:
     await stop.wait()
-    server.should_exit = True
+    server.stop()
 
 
 def _listen(address: str) -> socket.socket:

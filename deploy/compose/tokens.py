@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from controlplane.cli import rpc
-from controlplane.cli.endpoint import Target
-from controlplane.cli.failure import Failure
+from controlplane.client import rpc
+from controlplane.client.failure import Failure
+from controlplane.client.target import Target
 from deploy.joining import Newcomer, let_in
 from nearhop import private, spiffe, tls
 from nearhop.errors import NearhopError

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from controlplane.cli import show
-from controlplane.cli.failure import Failure
+from controlplane.client import show
+from controlplane.client.failure import Failure
 from deploy.local import state
 
 # Longer than the parts' own grace periods one after the other.

@@ -6,8 +6,8 @@ They take the way that any fleet's take: etcd by TLS, a sealed authority, a join
 import ssl
 from pathlib import Path
 
-from controlplane.cli.endpoint import Target
-from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
+from controlplane.client.rpc import TIMEOUT_S, Connection, request_id
+from controlplane.client.target import Target
 from controlplane.identity import etcd_tls, seal
 from deploy import joining
 from deploy.joining import Newcomer

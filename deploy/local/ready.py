@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from controlplane.cli.rpc import Connection
+from controlplane.client.rpc import Connection
 from deploy.local import logs, web
 from deploy.local.supervisor import Supervised
 from nearhop import tls

@@ -6,8 +6,8 @@ import grpc
 import grpc.aio
 
 from controlplane.bundle import Bundle, bundle, locate
-from controlplane.cli import deploying
-from controlplane.cli.rpc import TIMEOUT_S, Connection
+from controlplane.client import deploying
+from controlplane.client.rpc import TIMEOUT_S, Connection
 from nearhop.v1 import deployments_pb2, functions_pb2, versions_pb2
 
 NAME = "hello"

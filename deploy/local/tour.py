@@ -17,7 +17,7 @@ import dns.rdatatype
 from rich.table import Table
 from rich.text import Text
 
-from controlplane.cli import show
+from controlplane.client import show
 from controlplane.steering.location import CLIENT_PREFIX_IPV4, CLIENT_PREFIX_IPV6
 from deploy.local import web
 from deploy.local.geo import Client, kilometers

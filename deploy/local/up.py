@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from controlplane.cli import rpc, show
-from controlplane.cli.failure import Failure
+from controlplane.client import rpc, show
+from controlplane.client.failure import Failure
 from controlplane.geoip import CityDatabase
 from controlplane.model import Location
 from deploy.local import detach as detaching

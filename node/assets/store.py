@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,6 @@ class AssetStore:
         """Forget a pack; requests for it that are being answered go on."""
         self._paths.pop(digest, None)
         _remove(self.path / digest)
-
-    def retain(self, wanted: Collection[str]) -> None:
-        """Forget every pack that is not *wanted*."""
-        for digest in self.stored.difference(wanted):
-            self.remove(digest)
 
 
 def _unpack(pack: packs.Pack, folder: Path) -> dict[str, Any]:

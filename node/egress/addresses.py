@@ -7,24 +7,14 @@ addresses; for IPv6 everything outside of global unicast. An address that carrie
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from node.special import SPECIAL_V4, SPECIAL_V6
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-SPECIAL_V4 = tuple(
-    IPv4Network(text)
-    for text in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
-        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-        "168.63.129.16/32",  # Azure's; the others' lie in 169.254/16, 100.64/10 and 192.0.0/24
-    )
-)  # fmt: skip
 _ELSEWHERE = "not on the public Internet"
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
-SPECIAL_V6 = tuple(
-    IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
-)
 # Mail, remote shells, Docker, etcd, kubelet, and what Nearhop's own parts listen on by default.
 DENIED_PORTS = frozenset({0, 22, 23, 25, 2375, 2376, 2379, 2380, 4001, 7400, 7401, 7443, 10250})
 

@@ -6,20 +6,16 @@ The engine takes IPv4 ranges only; of IPv6 it can deny single addresses, and the
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
+from node.special import SPECIAL_V4
+
 Network = IPv4Network | IPv6Network
 
-# IANA's special-purpose registry, multicast, and the metadata services that clouds put on public addresses.
-DENIED_V4 = (
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
-    "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-    "168.63.129.16/32",
-)  # fmt: skip
 DENIED_V6 = ("::", "::1", "::ffff:0:0", "fd00:ec2::254", "fe80::1")
 
 
 def denied_networks(exempt: Iterable[Network]) -> list[IPv4Network]:
     """Return the denied IPv4 ranges without what lies in *exempt*, sorted and disjoint."""
-    left = [IPv4Network(text) for text in DENIED_V4]
+    left = list(SPECIAL_V4)
     for hole in exempt:
         if isinstance(hole, IPv4Network):
             left = [part for network in left for part in _without(network, hole)]

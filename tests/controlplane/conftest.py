@@ -11,7 +11,7 @@ from tests.harness.etcd import Etcd
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_etcd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Etcd]:
+async def shared_etcd(tmp_path_factory: pytest.TempPathFactory, real: None) -> AsyncIterator[Etcd]:
     async with Etcd(tmp_path_factory.mktemp("etcd")) as etcd:
         yield etcd
 
@@ -26,7 +26,7 @@ async def store(shared_etcd: Etcd) -> AsyncIterator[Store]:
 
 
 @pytest_asyncio.fixture
-async def etcd(tmp_path: Path) -> AsyncIterator[Etcd]:
+async def etcd(tmp_path: Path, real: None) -> AsyncIterator[Etcd]:
     """An etcd of the test's own."""
     async with Etcd(tmp_path) as etcd:
         yield etcd

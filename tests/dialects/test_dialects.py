@@ -16,7 +16,7 @@ from tests.node.sandbox.guests import Boot, booting
 
 
 @pytest.fixture
-async def boot(tmp_path: Path) -> AsyncIterator[Boot]:
+async def boot(tmp_path: Path, real: None) -> AsyncIterator[Boot]:
     async with booting(tmp_path) as boot:
         yield boot
 

@@ -16,7 +16,7 @@ CLIENT = {"x-nearhop-country": "JP", "x-real-ip": "203.0.113.9"}
 
 
 @pytest.fixture
-async def boot(tmp_path: Path) -> AsyncIterator[Boot]:
+async def boot(tmp_path: Path, real: None) -> AsyncIterator[Boot]:
     async with booting(tmp_path) as boot:
         yield boot
 

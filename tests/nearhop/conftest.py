@@ -9,7 +9,7 @@ from tests.harness.etcd import Etcd
 
 
 @pytest_asyncio.fixture
-async def etcd(tmp_path: Path) -> AsyncIterator[Etcd]:
+async def etcd(tmp_path: Path, real: None) -> AsyncIterator[Etcd]:
     (tmp_path / "etcd").mkdir()
     async with Etcd(tmp_path / "etcd") as etcd:
         yield etcd

@@ -273,7 +273,7 @@ _next_address = iter(range(2, 250))
 
 
 @pytest.fixture
-async def make_node(tmp_path: Path, control: Control) -> AsyncIterator[Callable[..., Node]]:
+async def make_node(tmp_path: Path, control: Control, real: None) -> AsyncIterator[Callable[..., Node]]:
     made: list[Node] = []
 
     def make(name: str = "n1", **keys: object) -> Node:

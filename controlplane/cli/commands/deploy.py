@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controlplane.cli import endpoint, options
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client.failure import Exit, Failure
 
 
 class DialectName(StrEnum):
@@ -47,7 +47,7 @@ def deploy(
     version; the one before goes on serving then.
     """
     from controlplane.bundle import bundle, locate  # noqa: PLC0415  # keeps --help quick
-    from controlplane.cli import deploying, manifesting, rpc, show  # noqa: PLC0415
+    from controlplane.client import deploying, manifesting, rpc, show  # noqa: PLC0415
     from controlplane.model import Dialect  # noqa: PLC0415
 
     target = None if dry_run else endpoint.resolve(at, state_dir)

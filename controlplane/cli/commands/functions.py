@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controlplane.cli import endpoint, options
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client.failure import Exit, Failure
 
 app = typer.Typer(help="List, show, change and delete functions.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The function.")]
@@ -27,7 +27,8 @@ def list_functions(
     as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """List all functions."""
-    from controlplane.cli import listing, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import listing  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
@@ -41,7 +42,8 @@ def show_function(
     name: Name, as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """Show one function: its hostnames, limits, versions, and which node serves which version."""
-    from controlplane.cli import listing, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import listing  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
@@ -55,7 +57,8 @@ def delete_function(
     name: Name, yes: options.Yes = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """Delete a function with all its versions; its hostnames stop answering."""
-    from controlplane.cli import listing, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import listing  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     target = endpoint.resolve(at, state_dir)
     if not yes:
@@ -115,7 +118,8 @@ def update_function(
     state_dir: options.StateDir = None,
 ) -> None:
     """Change a function's domains, limits and policies; what is not named stays as it is."""
-    from controlplane.cli import rpc, updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     limits = {
         "cpu_ms": cpu_ms, "memory_mib": memory_mib, "wall_ms": wall_ms, "subrequests": subrequests,
@@ -145,7 +149,8 @@ def update_function(
 @app.command("purge")
 def purge_function(name: Name, at: options.Endpoint = None, state_dir: options.StateDir = None) -> None:
     """Forget what the nodes' edge caches keep for a function."""
-    from controlplane.cli import rpc, updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:

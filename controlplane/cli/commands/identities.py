@@ -15,7 +15,8 @@ def list_identities(
     as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """List the nodes and routers that have joined."""
-    from controlplane.cli import credentials, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import credentials  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
@@ -32,7 +33,8 @@ def revoke_identity(
     state_dir: options.StateDir = None,
 ) -> None:
     """Make a part's certificates worthless: its streams end within seconds. It comes back only with a new join token."""
-    from controlplane.cli import credentials, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import credentials  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
@@ -44,7 +46,8 @@ def revoke_identity(
 @app.command("whoami")
 def whoami(as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None) -> None:
     """Show whom the control plane takes you for."""
-    from controlplane.cli import credentials, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import credentials  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:

@@ -14,7 +14,8 @@ Node = Annotated[str, typer.Argument(help="The node's id.")]
 @app.command("list")
 def list_nodes(as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None) -> None:
     """List all nodes with their health."""
-    from controlplane.cli import listing, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import listing  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
@@ -28,7 +29,8 @@ def drain_node(
     node: Node, as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """Take a node out of every answer; requests that still reach it are served."""
-    from controlplane.cli import listing, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import listing  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
@@ -42,7 +44,8 @@ def uncordon_node(
     node: Node, as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """Take a drained node back into the answers."""
-    from controlplane.cli import listing, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import listing  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
@@ -54,7 +57,8 @@ def uncordon_node(
 @app.command("delete")
 def delete_node(node: Node, at: options.Endpoint = None, state_dir: options.StateDir = None) -> None:
     """Forget a node that has gone for good; its agent must have ended."""
-    from controlplane.cli import listing, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import listing  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client.failure import Exit, Failure
 from nearhop.errors import InvalidInput
 from nearhop.spiffe import Part, Role, reasons
 
@@ -69,7 +69,7 @@ def join_node(
     ],
 ) -> None:
     """Exchange a join token for the node's certificate; the key is made here. The node may run already."""
-    from controlplane.cli import show  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import show  # noqa: PLC0415  # keeps --help quick
     from nearhop import enroll  # noqa: PLC0415
 
     part = Part(Role.NODE, name, region)

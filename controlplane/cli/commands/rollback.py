@@ -21,7 +21,7 @@ def rollback(
     state_dir: options.StateDir = None,
 ) -> None:
     """Deploy an earlier version of a function again."""
-    from controlplane.cli import deploying, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import deploying, rpc  # noqa: PLC0415  # keeps --help quick
     from nearhop.v1 import deployments_pb2  # noqa: PLC0415
 
     target = endpoint.resolve(at, state_dir)

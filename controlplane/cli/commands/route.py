@@ -44,7 +44,8 @@ def explain(
     state_dir: options.StateDir = None,
 ) -> None:
     """Tell to which node a client would be sent now, and why, with every candidate."""
-    from controlplane.cli import explaining, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import explaining  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     question = explaining.question(client, function, as_country, resolver)
 
@@ -72,7 +73,8 @@ def simulate(
 
     Networks are drawn from the control plane's City database, with a chance in proportion to their addresses (IPv4).
     """
-    from controlplane.cli import rpc, simulating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import simulating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from controlplane.cli import endpoint, options
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client.failure import Exit, Failure
 
 app = typer.Typer(help="Set, list and remove secrets of functions.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The secret's name, under which programs read it.")]
@@ -20,7 +20,8 @@ def put(name: Name, *, function: Function, at: options.Endpoint = None, state_di
 
     One line end at the end of the input is not part of the value.
     """
-    from controlplane.cli import rpc, updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     value = _value(name)
 
@@ -40,7 +41,8 @@ def list_secrets(
     state_dir: options.StateDir = None,
 ) -> None:
     """List the names of a function's secrets; their values are never given back."""
-    from controlplane.cli import rpc, updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
@@ -52,7 +54,8 @@ def list_secrets(
 @app.command("delete")
 def delete(name: Name, *, function: Function, at: options.Endpoint = None, state_dir: options.StateDir = None) -> None:
     """Remove a secret; the function's sandboxes are replaced by new ones without it."""
-    from controlplane.cli import rpc, updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import updating  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:

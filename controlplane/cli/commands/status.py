@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from controlplane.cli import endpoint, options, show
+from controlplane.cli import endpoint, options
+from controlplane.client import show
 
 
 def status(as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None) -> None:
@@ -11,8 +12,8 @@ def status(as_json: options.Json = False, at: options.Endpoint = None, state_dir
 
     Works on any cluster through its API; of the cluster on this machine it also tells where its state and logs are.
     """
-    from controlplane.cli import rpc  # noqa: PLC0415  # keeps --help quick
     from controlplane.cli.status import gather, print_status  # noqa: PLC0415
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     target = endpoint.resolve(at, state_dir)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from controlplane.cli import endpoint, options
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client.failure import Exit, Failure
 
 app = typer.Typer(help="Make, list and revoke API tokens and join tokens.", no_args_is_help=True)
 
@@ -42,7 +42,8 @@ def create(
     state_dir: options.StateDir = None,
 ) -> None:
     """Make a token and print it; it is never shown again."""
-    from controlplane.cli import credentials, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import credentials  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     joins = role in (RoleName.NODE, RoleName.ROUTER)
     if function and role is not RoleName.DEPLOYER:
@@ -67,7 +68,8 @@ def create(
 @app.command("list")
 def list_tokens(as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None) -> None:
     """List all tokens, without their secrets."""
-    from controlplane.cli import credentials, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import credentials  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:
@@ -83,7 +85,8 @@ def revoke(
     state_dir: options.StateDir = None,
 ) -> None:
     """End a token at once."""
-    from controlplane.cli import credentials, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import credentials  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:

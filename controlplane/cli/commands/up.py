@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from controlplane.cli import options
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client.failure import Exit, Failure
 from deploy.local import regions, settings
 
 _DEFAULT = ",".join(settings.DEFAULT_REGIONS)

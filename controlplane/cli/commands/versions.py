@@ -23,7 +23,8 @@ def list_versions(
     state_dir: options.StateDir = None,
 ) -> None:
     """List a function's versions, newest first; a star marks the one that serves."""
-    from controlplane.cli import listing, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import listing  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(endpoint.resolve(at, state_dir)) as connection:

@@ -326,7 +326,7 @@ def fleet() -> Fleet:
 
 
 @pytest.fixture
-async def terminal(fleet: Fleet, tmp_path: Path) -> AsyncIterator[Terminal]:
+async def terminal(fleet: Fleet, tmp_path: Path, real: None) -> AsyncIterator[Terminal]:
     server = grpc.aio.server()
     functions_pb2_grpc.add_FunctionsServicer_to_server(Functions(fleet), server)
     versions_pb2_grpc.add_VersionsServicer_to_server(Versions(fleet), server)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from controlplane.cli import endpoint
-from controlplane.cli.endpoint import SAID, Access, Target
-from controlplane.cli.failure import Failure
+from controlplane.cli.endpoint import SAID, Access
+from controlplane.client.failure import Failure
+from controlplane.client.target import Target
 from deploy.local import state
 
 

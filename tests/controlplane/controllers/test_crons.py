@@ -1,4 +1,5 @@
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 import pytest
@@ -51,7 +52,8 @@ class Plane:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.clock = Clock()
-        self.crons = Crons(store, Cache(store), clock=self.clock)
+        self.cache = Cache(store)
+        self.crons = Crons(store, self.cache, clock=self.clock)
 
     async def put(self, *records: tuple[Key, Record]) -> None:
         await self.store.commit([], [Put(str(key), codec.encode(record)) for key, record in records])
@@ -91,15 +93,22 @@ class Plane:
 
 
 @pytest.fixture
-async def plane(store: Store) -> Plane:
+async def plane(store: Store) -> AsyncIterator[Plane]:
     plane = Plane(store)
+    async with asyncio.TaskGroup() as group:
+        follows = group.create_task(plane.cache.run(), name="cache")  # a controller waits until it reads what it wrote
+        await _begin(plane)
+        yield plane
+        follows.cancel()
+
+
+async def _begin(plane: Plane) -> None:
     await plane.put(
         (Key(Kind.FUNCTIONS, "hello"), FUNCTION),
         (Key(Kind.VERSIONS, "hello", 1), VERSION),
         (Key(Kind.DEPLOYMENTS, "hello"), DEPLOYMENT),
     )
     await plane.connect("a")
-    return plane
 
 
 async def test_a_cron_is_called_once_at_each_of_its_times(plane: Plane) -> None:

@@ -13,6 +13,8 @@ from nearhop import children
 from tests.controlplane.dashboard.fake import FakeControlPlane
 from tests.harness.eventually import eventually
 
+pytestmark = pytest.mark.acceptance
+
 
 async def run(folder: Path, text: str) -> asyncio.subprocess.Process:
     path = folder / "dashboard.toml"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.cli.failure import Failure
+from controlplane.client.failure import Failure
 from deploy.compose import tokens
 from nearhop import enroll
 from nearhop.spiffe import Part, Role

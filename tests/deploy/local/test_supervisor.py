@@ -10,8 +10,12 @@ from pathlib import Path
 
 import psutil
 
+import pytest
+
 from deploy.local.parts import Part
 from deploy.local.supervisor import Supervised, Supervisor
+
+pytestmark = pytest.mark.acceptance
 
 
 async def eventually(check: Callable[[], object], within: float = 10.0) -> None:

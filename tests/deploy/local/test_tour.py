@@ -101,7 +101,8 @@ def test_a_drained_node_is_not_expected_to_answer() -> None:
     assert tour.judge(CLIENT, LONDON, Answer(200, {"x-nearhop-region": "london"}, ""), [LONDON]) == ""
 
 
-async def test_a_row_says_what_went_wrong() -> None:
+async def test_a_row_says_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tour, "_TIMEOUT_S", 0.1)
     async with server(addressed) as (endpoint, _):
         port = int(endpoint.rsplit(":", 1)[1])
         settings = Settings(Path("/s"), SETTINGS.nodes, base_port=port - 53)

@@ -73,7 +73,7 @@ def put(store: AssetStore, pack: bytes) -> str:
 
 
 @pytest.fixture
-async def server(store: AssetStore, tmp_path: Path) -> AsyncIterator[AssetServer]:
+async def server(store: AssetStore, tmp_path: Path, real: None) -> AsyncIterator[AssetServer]:
     server = AssetServer([tmp_path / SOCKET], store, engines.find("deno").path, tmp_path / "cache")
     task = asyncio.get_running_loop().create_task(server.run())
 

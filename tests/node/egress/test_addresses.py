@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.egress.addresses import SPECIAL_V4, Rules, embedded, judge, judge_port
+from node.egress.addresses import Rules, embedded, judge, judge_port
+from node.special import SPECIAL_V4
 
 NONE = Rules()
 

@@ -48,7 +48,7 @@ async def program(tmp_path: Path) -> AsyncIterator[Program]:
 
 
 @pytest.fixture
-async def ingress(tmp_path: Path, program: Program) -> AsyncIterator[Ingress]:
+async def ingress(tmp_path: Path, program: Program, real: None) -> AsyncIterator[Ingress]:
     ingress = Ingress(settings.Ingress("tokyo-1", "tokyo", (ADDRESS,), 3, str(tmp_path), str(tmp_path), cache_mib=4))
     await ingress.start({"a.example.org": A, "b.example.org": A})
     yield ingress

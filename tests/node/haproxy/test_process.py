@@ -26,7 +26,7 @@ def settings(path: Path, address: str = ADDRESS) -> render.Ingress:
 
 
 @pytest.fixture
-async def ingress(tmp_path: Path) -> AsyncIterator[Ingress]:
+async def ingress(tmp_path: Path, real: None) -> AsyncIterator[Ingress]:
     ingress = Ingress(settings(tmp_path))
     await ingress.start(ROUTES)
     yield ingress

@@ -58,7 +58,7 @@ async def listeners(tmp_path: Path) -> AsyncIterator[dict[str, Listener]]:
 
 
 @pytest.fixture
-async def ingress(tmp_path: Path, listeners: dict[str, Listener]) -> AsyncIterator[Ingress]:
+async def ingress(tmp_path: Path, listeners: dict[str, Listener], real: None) -> AsyncIterator[Ingress]:
     ingress = Ingress(settings.Ingress("tokyo-1", "tokyo", (ADDRESS,), 3, str(tmp_path), str(tmp_path), cache_mib=4))
     await ingress.start({})
     yield ingress

@@ -89,7 +89,7 @@ class Function:
 
 
 @pytest.fixture
-async def function(tmp_path: Path) -> AsyncIterator[Function]:
+async def function(tmp_path: Path, real: None) -> AsyncIterator[Function]:
     ingress = Ingress(render.Ingress("tokyo-1", "tokyo", (f"{ADDRESS}:7483",), 2, str(tmp_path), str(tmp_path)))
     function = Function()
     server = await asyncio.start_unix_server(function.serve, tmp_path / "s000.sock")

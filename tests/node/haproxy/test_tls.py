@@ -28,7 +28,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @pytest.fixture
-async def folder(tmp_path: Path) -> AsyncIterator[Path]:
+async def folder(tmp_path: Path, real: None) -> AsyncIterator[Path]:
     folder = tmp_path / "certificates"
     folder.mkdir()
     ingress = Ingress(

@@ -19,7 +19,7 @@ NAMESPACES = ("mnt", "net", "pid", "ipc", "uts", "user")
 
 
 @pytest.fixture
-async def launcher(tmp_path: Path) -> AsyncIterator[Launcher]:
+async def launcher(tmp_path: Path, real: None) -> AsyncIterator[Launcher]:
     os.chmod(tmp_path, 0o755)  # noqa: PTH101
     settings = Settings(
         engines.find("deno").path, tmp_path / "run", tmp_path / "cache", "127.0.0.0/8", lambda n: tmp_path / f"{n}.sock"

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from controlplane.cli.failure import Failure
+from controlplane.client.failure import Failure
 
 # Without a terminal there is nothing to fit into: lines are cut by whoever reads them.
 _PIPE_WIDTH = 200

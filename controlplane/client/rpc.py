@@ -20,8 +20,8 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # generated, without stubs
 
-from controlplane.cli.endpoint import Target
-from controlplane.cli.failure import Exit, Failure
+from controlplane.client.failure import Exit, Failure
+from controlplane.client.target import Target
 from nearhop import tls
 from nearhop.v1 import (
     deployments_pb2_grpc,

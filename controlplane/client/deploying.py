@@ -17,10 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from controlplane.bundle import Bundle
-from controlplane.cli import manifesting, show
-from controlplane.cli.failure import Failure
-from controlplane.cli.rpc import STREAM_TIMEOUT_S, TIMEOUT_S, Connection, request_id
-from controlplane.cli.status import function_url
+from controlplane.client import manifesting, show
+from controlplane.client.addresses import function_url
+from controlplane.client.failure import Failure
+from controlplane.client.rpc import STREAM_TIMEOUT_S, TIMEOUT_S, Connection, request_id
 from nearhop.v1 import common_pb2, deployments_pb2, functions_pb2, nodes_pb2, versions_pb2
 
 CHUNK_BYTES = 512 * 1024

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.cli import show
+from controlplane.client import show
 
 
 @given(st.text())

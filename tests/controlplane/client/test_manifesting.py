@@ -5,7 +5,7 @@ from dataclasses import replace
 from controlplane.bundle.assets import AssetPack
 from controlplane.bundle.bundler import Bundle
 from controlplane.bundle.settings import AssetSettings, EdgeRoute, RateLimiter, Settings
-from controlplane.cli import manifesting
+from controlplane.client import manifesting
 from controlplane.model import Dialect
 from nearhop.v1 import common_pb2, functions_pb2
 
