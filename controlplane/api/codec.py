@@ -134,6 +134,7 @@ def function(record: Function, deployment: Deployment | None, revision: int = 0)
         hostnames=record.hostnames,
         limits=limits(record.limits),
         active_version=active.version if active else 0,
+        shares=shares(in_force),
         created_at=timestamp(record.created_at),
         revision=revision,
         routes=manifest_codec.routes(record.routes),

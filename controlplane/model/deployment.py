@@ -92,9 +92,9 @@ class EndedDeployment:
 class Deployment:
     """The newest deployment of a function.
 
-    *shares* is what is asked for, at present where *rollout* is there, *previous* what was in force before it (since *previous_generation*). What nodes are told to run is
-    in_force(): a failed deployment gives the function back to its previous shares. *nodes* is every node's progress when it ended, *past*
-    the deployments before it, newest first.
+    *shares* is what is asked for, at present where *rollout* is there, *previous* what was in force before it (since *previous_generation*).
+    What nodes are told to run is in_force(): a failed deployment gives the function back to its previous shares. *nodes* is every node's
+    progress when it ended, *past* the deployments before it, newest first.
     """
 
     function: str
