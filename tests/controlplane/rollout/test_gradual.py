@@ -195,7 +195,7 @@ def test_a_hold_waits_for_somebody_after_each_step() -> None:
     # Paused by hand before the step was reached, it is not let past it.
     first, _ = step(begun(replace(STEPS, hold=True)), 1001.0)
     early = pause(first, rollout_of(first), 41)
-    again, _ = step(resume(early, rollout_of(early), 42, 1002.0), 1003.0)
+    again, _ = step(resume(early, rollout_of(early), 42, 1002.0), 1003.0, node(seen=41))
     assert (again.phase, shares(again)) == (Phase.PAUSED, {1: 90, 2: 10})
 
 
@@ -210,7 +210,7 @@ def test_promoting_leaves_steps_out_but_not_the_readiness() -> None:
     assert last.shares == (Share(2, 100),)
     again = promote(last, rollout_of(last), 42, 1002.0)
     assert rollout_of(again).gradual.steps == (100,)
-    assert step(again, 1003.0)[0].phase is Phase.COMPLETE
+    assert step(again, 1003.0, node(seen=42))[0].phase is Phase.COMPLETE
 
 
 def test_aborting_gives_the_traffic_back() -> None:

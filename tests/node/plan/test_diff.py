@@ -39,6 +39,7 @@ from node.plan.records import (
     SandboxView,
     Snapshot,
     Version,
+    function_of,
 )
 
 LIMITS = Limits()
@@ -474,7 +475,8 @@ def test_a_plan_cut_off_anywhere_reaches_the_same_end(
             if part.version.number not in broken:
                 assert (share.version, share.slot is not None, percent) == (part.version.number, True, part.percent)
             elif serves:
-                assert percent == 0  # what falls to a version that does not start is served by the function's own
+                # What falls to a version that does not start is served by the function's own; one that has been started before runs on.
+                assert percent == (0 if share.slot is None else part.percent)
 
 
 SPLIT = split("a", 1, (2, 10))
@@ -566,3 +568,4 @@ def test_versions_beside_that_are_not_settled_when_an_agent_starts() -> None:
     assert unsettled(placed, Observed(good=good(1))) == {"a"}
     assert placed.lanes("a") == ("a", "a@2")
     assert placed.lanes("b") == ("b",)
+    assert {function_of(name) for name in placed.lanes("a")} == {"a"}
