@@ -85,10 +85,12 @@ def _reached(seen: _Seen, now: float) -> Decision:
     if now < due:
         reason = f"{has}; {following} % come after a pause of {rollout.gradual.pause_s:g} s"
         return replace(seen.decide(Phase.PROGRESSING, reason, due), rollout=rollout)
-    fresh = replace(
-        rollout, step=rollout.step + 1, step_at=now, reached_at=None, revision=0, lifted=-2, baseline=seen.counts
-    )
     shares = split(rollout.stable, rollout.version, following)
+    # A first step of 0 % changes nothing for the nodes: they are sent nothing that they could acknowledge anew.
+    revision = seen.since if shares == seen.deployment.shares else 0
+    fresh = replace(
+        rollout, step=rollout.step + 1, step_at=now, reached_at=None, revision=revision, lifted=-2, baseline=seen.counts
+    )
     reason = f"version {rollout.version} gets {following} % of the traffic"
     return replace(seen.decide(Phase.PROGRESSING, reason, now), rollout=fresh, shares=shares)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from controlplane.model import Deployment, Phase
 from controlplane.store import codec, keys
@@ -20,7 +21,7 @@ from nearhop import tasks
 from tests.harness.cluster import CLIENTS, INGRESS_PORT, ZONE, Cluster, Ran
 from tests.harness.eventually import eventually
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="session")]
 
 REQUESTS = 2000
 RISK = 1e-6  # of a correct split to be called wrong
@@ -35,7 +36,7 @@ THROWS = "export default { fetch() { throw new RangeError('no such price'); } };
 LOOPS = "export default { fetch() { for (;;); } };\n"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(timeout=40, limits=httpx.Limits(max_connections=AT_ONCE)) as client:
         yield client

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 CHANGE = deployments_pb2.ChangeRolloutRequest
 
 
+@pytest.fixture
+def hello(tmp_path: Path) -> Path:
+    path = tmp_path / "hello.js"
+    path.write_text("export default { fetch() { return new Response('hello') } }\n")
+    return path
+
+
 async def test_the_command_ends_with_the_first_step(terminal: "Terminal", fleet: "Fleet", hello: Path) -> None:
     first = await terminal.run("deploy", hello, "--gradual", "10,100")
     assert (first.status, "note: all at once" in first.err) == (0, True)

@@ -66,6 +66,11 @@ def at_ten(steps: Gradual = STEPS) -> Deployment:
     return reached
 
 
+def rollout_of(deployment: Deployment) -> Rollout:
+    assert deployment.rollout is not None
+    return deployment.rollout
+
+
 def test_it_is_made_ready_without_a_share_first() -> None:
     fresh = begun()
     assert (fresh.shares, fresh.version, fresh.previous) == ((Share(1, 100), Share(2, 0)), 2, (Share(1, 100),))
@@ -94,6 +99,15 @@ def test_the_pause_begins_when_every_connected_node_serves_the_step() -> None:
     assert shares(second) == {1: 50, 2: 50}
     assert second.rollout is not None
     assert (second.rollout.reached_at, second.rollout.revision, second.rollout.step_at) == (None, 0, 1040.0)
+
+
+def test_a_first_step_without_a_share_is_reached_by_the_snapshot_that_made_it_ready() -> None:
+    first, _ = step(begun(Gradual((0, 100), 5.0)), 1001.0)
+    assert (rollout_of(first).step, rollout_of(first).revision, shares(first)) == (0, 40, {1: 100, 2: 0})
+    reached, _ = step(first, 1002.0, node(seen=40), revision=41)
+    assert rollout_of(reached).reached_at == 1002.0
+    assert step(reached, 1006.9, node(seen=40), revision=42)[0] is reached
+    assert step(reached, 1007.0, node(seen=40), revision=42)[0].shares == (Share(2, 100),)
 
 
 def test_with_all_of_the_traffic_it_is_complete_once_it_is_served() -> None:
@@ -156,11 +170,6 @@ def test_an_open_breaker_brings_it_back_also_while_it_is_paused() -> None:
         assert back.phase is Phase.ROLLED_BACK
         said = "version 2 has overrun its limits three times in a minute on a (of unknown reason)"
         assert back.reason == said
-
-
-def rollout_of(deployment: Deployment) -> Rollout:
-    assert deployment.rollout is not None
-    return deployment.rollout
 
 
 def test_a_paused_one_keeps_its_shares_and_resumes_with_a_whole_pause() -> None:
