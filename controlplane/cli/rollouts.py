@@ -8,7 +8,12 @@ from controlplane.cli.failure import Exit, Failure
 from controlplane.cli.rpc import TIMEOUT_S, Connection, request_id
 from nearhop.v1 import deployments_pb2
 
-Change = deployments_pb2.ChangeRolloutRequest.Change
+_CHANGES = {
+    "pause": deployments_pb2.ChangeRolloutRequest.CHANGE_PAUSE,
+    "resume": deployments_pb2.ChangeRolloutRequest.CHANGE_RESUME,
+    "promote": deployments_pb2.ChangeRolloutRequest.CHANGE_PROMOTE,
+    "abort": deployments_pb2.ChangeRolloutRequest.CHANGE_ABORT,
+}
 
 
 def steps(text: str, *, pause_s: float, hold: bool, max_failures: int) -> deployments_pb2.Gradual:
@@ -27,9 +32,9 @@ async def status(connection: Connection, function: str, *, json: bool) -> None:
     _print(await connection.deployments.GetDeployment(request, timeout=TIMEOUT_S), json=json)
 
 
-async def change(connection: Connection, function: str, wish: Change, *, json: bool) -> None:
-    """Change the gradual deployment that is under way, and print how it stands."""
-    request = deployments_pb2.ChangeRolloutRequest(request_id=request_id(), function=function, change=wish)
+async def change(connection: Connection, function: str, verb: str, *, json: bool) -> None:
+    """Do what *verb*, a command's name, says to the gradual deployment that is under way, and print how it stands."""
+    request = deployments_pb2.ChangeRolloutRequest(request_id=request_id(), function=function, change=_CHANGES[verb])
     _print(await connection.deployments.ChangeRollout(request, timeout=TIMEOUT_S), json=json)
 
 

@@ -30,7 +30,7 @@ def pause(
     function: Name, as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """Keep the present shares; a version that fails is still rolled back."""
-    _change("PAUSE", function, as_json, endpoint.resolve(at, state_dir))
+    _change("pause", function, as_json, endpoint.resolve(at, state_dir))
 
 
 @app.command()
@@ -38,7 +38,7 @@ def resume(
     function: Name, as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """Go on after a pause; after a hold, go to the next step."""
-    _change("RESUME", function, as_json, endpoint.resolve(at, state_dir))
+    _change("resume", function, as_json, endpoint.resolve(at, state_dir))
 
 
 @app.command()
@@ -46,7 +46,7 @@ def promote(
     function: Name, as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """Leave the other steps out: all the traffic, as soon as every connected node has the version ready."""
-    _change("PROMOTE", function, as_json, endpoint.resolve(at, state_dir))
+    _change("promote", function, as_json, endpoint.resolve(at, state_dir))
 
 
 @app.command()
@@ -54,14 +54,14 @@ def abort(
     function: Name, as_json: options.Json = False, at: options.Endpoint = None, state_dir: options.StateDir = None
 ) -> None:
     """Give all the traffic back to the version before."""
-    _change("ABORT", function, as_json, endpoint.resolve(at, state_dir))
+    _change("abort", function, as_json, endpoint.resolve(at, state_dir))
 
 
-def _change(wish: str, function: str, as_json: bool, target: endpoint.Target) -> None:
+def _change(verb: str, function: str, as_json: bool, target: endpoint.Target) -> None:
     from controlplane.cli import rollouts, rpc  # noqa: PLC0415  # keeps --help quick
 
     async def work() -> None:
         async with rpc.connect(target) as connection:
-            await rollouts.change(connection, function, rollouts.Change.Value(f"CHANGE_{wish}"), json=as_json)
+            await rollouts.change(connection, function, verb, json=as_json)
 
     asyncio.run(work())
