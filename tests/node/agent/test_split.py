@@ -100,9 +100,13 @@ async def test_what_one_version_does_is_counted_for_it_and_closes_its_own_door_o
         return dict(version(status, 2).failures) if status is not None else {}
 
     await until(lambda: told() == {"exception": 3})
-    for _ in range(3):
-        assert (await ask(client, node, 2, "/loop")).headers["x-nearhop-reason"] == "exceeded_cpu"
-    await until(lambda: version(control.status("hello"), 2).breaker_open)
+    deadline = time.monotonic() + 30
+    while not version(
+        control.status("hello"), 2
+    ).breaker_open:  # a request that comes before the next sandbox is there ends none
+        assert time.monotonic() < deadline
+        looped = await ask(client, node, 2, "/loop")
+        assert looped.headers["x-nearhop-reason"] in {"exceeded_cpu", "breaker_open"}
     assert told() == {"exception": 3, "exceeded_cpu": 3}
     assert not version(control.status("hello"), 1).failures
     assert not version(control.status("hello"), 1).breaker_open
