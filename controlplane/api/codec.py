@@ -12,6 +12,7 @@ from controlplane.model import (
     Dialect,
     EndedDeployment,
     Function,
+    Gradual,
     Ingress,
     Limits,
     Location,
@@ -21,12 +22,15 @@ from controlplane.model import (
     PlacementState,
     PlacementStatus,
     Progress,
+    Rollout,
     SandboxStatus,
     Share,
     Verdict,
     Version,
+    VersionStatus,
     Witness,
 )
+from controlplane.rollout import Decision, due_at
 from nearhop.v1 import (
     common_pb2,
     deployments_pb2,
@@ -39,6 +43,7 @@ from nearhop.v1 import (
 _ERROR_CHARACTERS = 2000
 _PLACEMENTS_MAX = 10_000
 _REASONS_MAX = 32
+_VERSIONS_MAX = 8
 
 DIALECTS = {
     Dialect.WORKERS: common_pb2.DIALECT_WORKERS,
@@ -55,6 +60,8 @@ _PHASES = {
     Phase.PROGRESSING: deployments_pb2.Deployment.PHASE_PROGRESSING,
     Phase.COMPLETE: deployments_pb2.Deployment.PHASE_COMPLETE,
     Phase.FAILED: deployments_pb2.Deployment.PHASE_FAILED,
+    Phase.PAUSED: deployments_pb2.Deployment.PHASE_PAUSED,
+    Phase.ROLLED_BACK: deployments_pb2.Deployment.PHASE_ROLLED_BACK,
 }
 _PROGRESS = {
     Progress.PENDING: deployments_pb2.NodeProgress.STATE_PENDING,
@@ -127,6 +134,7 @@ def function(record: Function, deployment: Deployment | None, revision: int = 0)
         hostnames=record.hostnames,
         limits=limits(record.limits),
         active_version=active.version if active else 0,
+        shares=shares(in_force),
         created_at=timestamp(record.created_at),
         revision=revision,
         routes=manifest_codec.routes(record.routes),
@@ -151,21 +159,49 @@ def version(record: Version) -> versions_pb2.Version:
     )
 
 
-def deployment(
-    record: Deployment, *, reason: str | None = None, nodes: Iterable[NodeProgress] | None = None
-) -> deployments_pb2.Deployment:
-    """Return the message for *record*; *reason* and *nodes* are the present ones, where those in the record are older."""
+def deployment(record: Deployment, now: Decision | None = None) -> deployments_pb2.Deployment:
+    """Return the message for *record*; what *now* is decided on it is newer than what it holds itself."""
+    reason = record.reason
+    if now is not None:
+        # Decided, but not written yet: it has not ended before the record says so.
+        reason = "ending" if now.phase not in (Phase.PROGRESSING, Phase.PAUSED) else now.reason
     return deployments_pb2.Deployment(
         function=record.function,
         generation=record.generation,
         shares=shares(record.shares),
         previous=shares(record.previous),
         phase=_PHASES[record.phase],
-        reason=record.reason if reason is None else reason,
+        reason=reason,
         created_at=timestamp(record.created_at),
         ended_at=None if record.ended_at is None else timestamp(record.ended_at),
-        nodes=map(_progress, record.nodes if nodes is None else nodes),
+        nodes=map(_progress, record.nodes if now is None else now.nodes),
+        rollout=None if record.rollout is None else _rollout(record, record.rollout, now),
+        note=record.note,
     )
+
+
+def _rollout(record: Deployment, rollout: Rollout, now: Decision | None) -> deployments_pb2.Rollout:
+    next_at = due_at(rollout) if record.phase is Phase.PROGRESSING else None
+    return deployments_pb2.Rollout(
+        version=rollout.version,
+        gradual=deployments_pb2.Gradual(
+            steps=rollout.gradual.steps,
+            pause_s=rollout.gradual.pause_s,
+            hold=rollout.gradual.hold,
+            max_failures=rollout.gradual.max_failures,
+        ),
+        step=rollout.step,
+        step_at=timestamp(rollout.step_at),
+        reached_at=None if rollout.reached_at is None else timestamp(rollout.reached_at),
+        next_at=None if next_at is None else timestamp(next_at),
+        failures=0 if now is None else now.failures,
+    )
+
+
+def gradual(message: deployments_pb2.Gradual) -> Gradual:
+    """Return the record of a message that was found sound."""
+    default = Gradual((100,)).max_failures
+    return Gradual(tuple(message.steps), message.pause_s, message.hold, message.max_failures or default)
 
 
 def ended_deployment(function: str, record: EndedDeployment) -> deployments_pb2.Deployment:
@@ -199,6 +235,12 @@ def report(record: NodeReport) -> node_control_pb2.NodeReport:
                 error=status.error,
                 overruns=status.overruns,
                 breaker_open=status.breaker_open,
+                versions=[
+                    node_control_pb2.VersionStatus(
+                        number=version.number, failures=version.failures, breaker_open=version.breaker_open
+                    )
+                    for version in status.versions
+                ],
             )
             for status in record.placements
         ],
@@ -255,7 +297,13 @@ def _read_placement(message: node_control_pb2.PlacementStatus) -> PlacementStatu
         error=message.error[:_ERROR_CHARACTERS],
         overruns={reason[:64]: message.overruns[reason] for reason in sorted(message.overruns)[:_REASONS_MAX]},
         breaker_open=message.breaker_open,
+        versions=tuple(map(_read_version, message.versions[:_VERSIONS_MAX])),
     )
+
+
+def _read_version(message: node_control_pb2.VersionStatus) -> VersionStatus:
+    failures = {reason[:64]: message.failures[reason] for reason in sorted(message.failures)[:_REASONS_MAX]}
+    return VersionStatus(message.number, failures, message.breaker_open)
 
 
 def _read_sandbox(message: node_control_pb2.SandboxStatus) -> SandboxStatus:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 from controlplane.api import codec, validate
@@ -10,9 +11,9 @@ from controlplane.api.authentication import actor
 from controlplane.api.errors import NotFound, Precondition, no_function
 from controlplane.api.mutations import Mutations, Proposal
 from controlplane.api.versions import no_version
-from controlplane.controllers.deployments import Rollouts, end_of, leading_version
-from controlplane.model import Deployment, Event, EventKind, Phase, Share
-from controlplane.rollout import begin, describe, rollback_target, supersede
+from controlplane.controllers.deployments import Rollouts, end_of
+from controlplane.model import Deployment, Event, EventKind, Gradual, Share
+from controlplane.rollout import abort, begin, describe, pause, promote, resume, rollback_target, supersede
 from controlplane.store import codec as records
 from controlplane.store import events
 from controlplane.store.cache import Cache
@@ -24,6 +25,9 @@ from nearhop.v1 import deployments_pb2, deployments_pb2_grpc
 
 _COALESCE_S = 0.01
 _APPEARS_WITHIN_S = 3.0
+_UNDER_WAY = (deployments_pb2.Deployment.PHASE_PROGRESSING, deployments_pb2.Deployment.PHASE_PAUSED)
+
+_CHANGES = frozenset(deployments_pb2.ChangeRolloutRequest.Change.values()) - {0}
 
 Choose = Callable[[Deployment | None], tuple[Share, ...]]
 
@@ -40,6 +44,8 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
         check = _checked(request)
         if request.version == 0:
             check.add("version", ["must be the number of a version; they count from 1"])
+        if request.HasField("gradual"):
+            validate.gradual(check, request.gradual)
         check.raise_if_any()
         started = await self._start(request, lambda _: (Share(request.version, 100),), actor(context))
         async for message in self._follow(request.function, started.generation):
@@ -79,6 +85,41 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
         async for message in self._follow(request.function, view.deployments[request.function].record.generation):
             yield message
 
+    async def ChangeRollout(
+        self, request: deployments_pb2.ChangeRolloutRequest, context: Any
+    ) -> deployments_pb2.Deployment:
+        check = _checked(request)
+        if request.change not in _CHANGES:
+            check.add("change", ["must be one of the known ones"])
+        check.raise_if_any()
+        who = actor(context)
+        return await self._mutations.run(request, lambda: self._change(request, who), deployments_pb2.Deployment)
+
+    async def _change(
+        self, request: deployments_pb2.ChangeRolloutRequest, who: str
+    ) -> Proposal[deployments_pb2.Deployment]:
+        path = str(Key(Kind.DEPLOYMENTS, request.function))
+        item = await self._mutations.store.get(path)
+        last = None if item is None else records.decode(Deployment, item.value)
+        if item is None or last is None or last.rollout is None or last.ended:
+            raise Precondition("NO_ROLLOUT", f"no gradual deployment of {request.function!r} is under way")
+        rollout, now = last.rollout, self._rollouts.clock()
+        match request.change:
+            case deployments_pb2.ChangeRolloutRequest.CHANGE_PAUSE:
+                fresh = pause(last, rollout, item.revision)
+            case deployments_pb2.ChangeRolloutRequest.CHANGE_RESUME:
+                fresh = resume(last, rollout, item.revision, now)
+            case deployments_pb2.ChangeRolloutRequest.CHANGE_PROMOTE:
+                fresh = promote(last, rollout, item.revision, now)
+            case _:
+                fresh = abort(last, who, now)
+        told = [replace(end_of(fresh), actor=who)] if fresh.ended else []
+        return Proposal(
+            [Unchanged(path, item.revision)],
+            [Put(path, records.encode(fresh)), *events.puts(*told)],
+            codec.deployment(fresh),
+        )
+
     async def _start(self, request: Any, choose: Choose, who: str) -> deployments_pb2.Deployment:
         return await self._mutations.run(
             request, lambda: self._propose(request, choose, who), deployments_pb2.Deployment
@@ -97,7 +138,14 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
         for number, version in versions:
             if await store.get(version) is None:
                 raise no_version(request.function, number)
-        fresh = begin(last, request.function, shares, request_id=request.request_id, now=self._rollouts.clock())
+        fresh = begin(
+            last,
+            request.function,
+            shares,
+            request_id=request.request_id,
+            now=self._rollouts.clock(),
+            gradual=_gradual(request),
+        )
         return Proposal(
             [
                 Unchanged(function.key, function.revision),
@@ -115,7 +163,7 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
             if message != sent:
                 yield message
                 sent = message
-            if message.phase != deployments_pb2.Deployment.PHASE_PROGRESSING:
+            if message.phase not in _UNDER_WAY:
                 return
             await self._cache.newer(view)
             await asyncio.sleep(_COALESCE_S)
@@ -142,13 +190,8 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
 
     def _message(self, view: View, function: str) -> deployments_pb2.Deployment:
         stored = view.deployments[function]
-        if stored.record.phase is not Phase.PROGRESSING:
-            return codec.deployment(stored.record)
-        decision = self._rollouts.judge(stored, view)
-        if decision.phase is not Phase.PROGRESSING:
-            # Decided, but not written yet: it has not ended before the record says so.
-            return codec.deployment(stored.record, reason="ending", nodes=decision.nodes)
-        return codec.deployment(stored.record, reason=decision.reason, nodes=decision.nodes)
+        now = None if stored.record.ended else self._rollouts.judge(stored, view)
+        return codec.deployment(stored.record, now)
 
     def _require(self, view: View, function: str) -> None:
         if function not in view.functions:
@@ -159,17 +202,27 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
 
 def _begun(request: Any, last: Deployment | None, fresh: Deployment, who: str) -> list[Event]:
     """Return the events of *fresh* taking the place of *last*."""
-    superseded = [last] if last is not None and last.phase is Phase.PROGRESSING else []
+    superseded = [last] if last is not None and not last.ended else []
     back = isinstance(request, deployments_pb2.RollbackRequest)
     started = Event(
         EventKind.ROLLBACK if back else EventKind.DEPLOY_STARTED,
         fresh.created_at,
-        f"back to {describe(fresh.shares)}" if back else f"{describe(fresh.shares)} is being deployed",
+        f"back to {describe(fresh.shares)}" if back else f"version {fresh.version} is being deployed{_how(fresh)}",
         function=fresh.function,
-        version=leading_version(fresh),
+        version=fresh.version,
         actor=who,
     )
     return [*(end_of(supersede(item, fresh.generation, fresh.created_at)) for item in superseded), started]
+
+
+def _how(fresh: Deployment) -> str:
+    steps = fresh.rollout.gradual.steps if fresh.rollout else ()
+    return f" in steps of {', '.join(map(str, steps))} %" if steps else ""
+
+
+def _gradual(request: Any) -> Gradual | None:
+    asked = isinstance(request, deployments_pb2.DeployRequest) and request.HasField("gradual")
+    return codec.gradual(request.gradual) if asked else None
 
 
 def _checked(request: Any) -> validate.Check:

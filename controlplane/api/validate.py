@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from controlplane.model import Ingress, Limits, Location
 from nearhop import names
 from nearhop.errors import InvalidInput, Violation
-from nearhop.v1 import common_pb2
+from nearhop.v1 import common_pb2, deployments_pb2
 
 _ADDRESSES_MAX = 8
 _MEMORY_MIB = (16, 2048)
+_STEPS_MAX = 20
+_PAUSE_MAX_S = 604_800  # a week
+_FAILURES_MAX = 1_000_000
 _LIMITS_MAX = {
     "cpu_ms": 10_000,
     "wall_ms": 300_000,
@@ -58,6 +61,24 @@ def limits(check: Check, message: common_pb2.Limits, before: Limits | None = Non
             for field in dataclasses.fields(Limits)
         }
     )
+
+
+def gradual(check: Check, message: deployments_pb2.Gradual) -> None:
+    """Check the steps of a deployment."""
+    steps = list(message.steps)
+    for number, step in enumerate(steps):
+        if step > 100:
+            check.add(f"gradual.steps[{number}]", [f"is {step}; it must be from 0 to 100"])
+        if number and step <= steps[number - 1]:
+            check.add(f"gradual.steps[{number}]", [f"is {step}, not more than the {steps[number - 1]} before it"])
+    if not steps or steps[-1] != 100:
+        check.add("gradual.steps", ["must end with 100"])
+    if len(steps) > _STEPS_MAX:
+        check.add("gradual.steps", [f"holds {len(steps)} steps; at most {_STEPS_MAX} are allowed"])
+    if not 0 <= message.pause_s <= _PAUSE_MAX_S:  # false for what is not a number, too
+        check.add("gradual.pause_s", [f"is {message.pause_s:g}; 0 to {_PAUSE_MAX_S} is allowed"])
+    if message.max_failures > _FAILURES_MAX:
+        check.add("gradual.max_failures", [f"is {message.max_failures}; at most {_FAILURES_MAX} is allowed"])
 
 
 def location(check: Check, field: str, message: common_pb2.Location) -> Location:

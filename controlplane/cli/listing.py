@@ -102,7 +102,8 @@ async def versions(connection: Connection, name: str, *, json: bool) -> None:
     """Print a function's versions, newest first."""
     found = await connection.functions.GetFunction(functions_pb2.GetFunctionRequest(name=name), timeout=TIMEOUT_S)
     listed = await connection.versions.ListVersions(versions_pb2.ListVersionsRequest(function=name), timeout=TIMEOUT_S)
-    values = [_version(version) for version in listed.versions]
+    shares = {share.version: share.percent for share in found.shares} or {found.active_version: 100}
+    values = [_version(version) | {"percent": shares.get(version.number, 0)} for version in listed.versions]
     if json:
         show.emit(values)
     else:
@@ -113,6 +114,7 @@ def _print_versions(values: list[dict[str, Any]], active: int | None) -> None:
     rows = [
         (
             f"{value['number']}{' *' if value['number'] == active else ''}",
+            f"{value['percent']} %",
             (value["created_at"] or "-")[:16].replace("T", " "),
             value["dialect"],
             f"{value['size_bytes']:,}",
@@ -125,7 +127,7 @@ def _print_versions(values: list[dict[str, Any]], active: int | None) -> None:
     if rows:
         show.show(
             show.table(
-                ("version", "created (UTC)", "dialect", "bytes", "digest", "author", "message"),
+                ("version", "traffic", "created (UTC)", "dialect", "bytes", "digest", "author", "message"),
                 rows,
                 flexible="message",
             )

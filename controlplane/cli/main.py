@@ -16,6 +16,7 @@ from controlplane.cli.commands import (
     nodes,
     roles,
     rollback,
+    rollout,
     route,
     secret,
     status,
@@ -49,6 +50,7 @@ app.command()(status.status)
 app.command()(deploy.deploy)
 app.command()(rollback.rollback)
 app.command()(logs.logs)
+app.add_typer(rollout.app, name="rollout")
 app.add_typer(functions.app, name="functions")
 app.add_typer(secret.app, name="secret")
 app.add_typer(versions.app, name="versions")

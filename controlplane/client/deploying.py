@@ -31,23 +31,52 @@ _STATES = {
     deployments_pb2.NodeProgress.STATE_REFUSED: ("refused", "red"),
     deployments_pb2.NodeProgress.STATE_UNREACHABLE: ("unreachable", "dim"),
 }
-_PHASES = {
+PHASES = {
     deployments_pb2.Deployment.PHASE_PROGRESSING: "progressing",
     deployments_pb2.Deployment.PHASE_COMPLETE: "complete",
     deployments_pb2.Deployment.PHASE_FAILED: "failed",
+    deployments_pb2.Deployment.PHASE_PAUSED: "paused",
+    deployments_pb2.Deployment.PHASE_ROLLED_BACK: "rolled back",
 }
+_UNDER_WAY = (deployments_pb2.Deployment.PHASE_PROGRESSING, deployments_pb2.Deployment.PHASE_PAUSED)
+_GAVE_BACK = (deployments_pb2.Deployment.PHASE_FAILED, deployments_pb2.Deployment.PHASE_ROLLED_BACK)
 Watch = Callable[[deployments_pb2.Deployment], None]
 Start = Callable[[], AsyncIterable[deployments_pb2.Deployment]]
+Enough = Callable[[deployments_pb2.Deployment], bool]
 
 _STREAMS = 10
+_A_WEEK_S = 604_800.0
+
+
+def has_ended(deployment: deployments_pb2.Deployment) -> bool:
+    """Tell whether *deployment* never changes again."""
+    return deployment.phase not in (deployments_pb2.Deployment.PHASE_UNSPECIFIED, *_UNDER_WAY)
+
+
+def gave_back(deployment: deployments_pb2.Deployment) -> bool:
+    """Tell whether the shares before *deployment* are in force again."""
+    return deployment.phase in _GAVE_BACK
+
+
+def has_begun(deployment: deployments_pb2.Deployment) -> bool:
+    """Tell whether *deployment* has ended or, if it is gradual, every connected node serves its first step."""
+    rollout = deployment.rollout
+    return has_ended(deployment) or (rollout.step > 0 or (rollout.step == 0 and rollout.HasField("reached_at")))
 
 
 async def deploy(
-    connection: Connection, made: Bundle, *, function: str, message: str = "", watch: Watch
+    connection: Connection,
+    made: Bundle,
+    *,
+    function: str,
+    message: str = "",
+    watch: Watch,
+    gradual: deployments_pb2.Gradual | None = None,
+    wait: bool = False,
 ) -> tuple[versions_pb2.Version, deployments_pb2.Deployment]:
     """Deploy *made* as the next version of *function*, which is created when there is none; *watch* sees each step of the progress.
 
-    Returns when the deployment has ended, well or not.
+    Returns when the deployment has ended, well or not; when it is *gradual* once its first step is served, unless it is to *wait*.
     """
     existing = await _ensure_function(connection, function)
     await _ensure_bundle(connection, made.digest, made.source, common_pb2.BUNDLE_KIND_MODULE)
@@ -69,37 +98,43 @@ async def deploy(
     if (update := manifesting.update(made, existing)) is not None:
         update.request_id = request_id()
         await connection.functions.UpdateFunction(update, timeout=TIMEOUT_S)
-    request = deployments_pb2.DeployRequest(request_id=request_id(), function=function, version=version.number)
+    request = deployments_pb2.DeployRequest(
+        request_id=request_id(), function=function, version=version.number, gradual=gradual
+    )
+    within = STREAM_TIMEOUT_S
+    if gradual is not None and wait:
+        within = _A_WEEK_S if gradual.hold else within + len(gradual.steps) * (gradual.pause_s + STREAM_TIMEOUT_S)
     ended = await follow(
-        lambda: connection.deployments.Deploy(request, timeout=STREAM_TIMEOUT_S), watch, again=connection.several
+        lambda: connection.deployments.Deploy(request, timeout=within),
+        watch,
+        again=connection.several,
+        enough=has_ended if wait else has_begun,
     )
     return version, ended
 
 
-async def follow(start: Start, watch: Watch, *, again: bool = False) -> deployments_pb2.Deployment:
-    """Return the last message of the stream that *start* opens, a deployment that has ended; *watch* sees every one.
+async def follow(
+    start: Start, watch: Watch, *, again: bool = False, enough: Enough = has_ended
+) -> deployments_pb2.Deployment:
+    """Return the first message that is *enough* of the stream that *start* opens, by default of a deployment that has ended; *watch* sees every one.
 
     With *again* a stream that breaks is opened again, on another control plane: the request's id makes it the same deployment.
     """
-    last = None
     for left in reversed(range(_STREAMS if again else 1)):
         try:
             async for last in start():
                 watch(last)
+                if enough(last):
+                    return last
             break
         except grpc.aio.AioRpcError as error:
             if not left or error.code() is not grpc.StatusCode.UNAVAILABLE:
                 raise
             await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311  # jitter
-    if last is None or last.phase not in (
-        deployments_pb2.Deployment.PHASE_COMPLETE,
-        deployments_pb2.Deployment.PHASE_FAILED,
-    ):
-        raise Failure(
-            "the control plane stopped telling about the deployment before its end",
-            do="The deployment goes on by itself: `nearhop status` shows which version the nodes serve",
-        )
-    return last
+    raise Failure(
+        "the control plane stopped telling about the deployment before its end",
+        do="The deployment goes on by itself: `nearhop status` shows which version the nodes serve",
+    )
 
 
 async def _ensure_function(connection: Connection, name: str) -> functions_pb2.Function:
@@ -160,6 +195,9 @@ class Progress:
         if self._live is not None:
             self._live.update(progress_table(deployment, self._console.width), refresh=True)
             return
+        if deployment.HasField("rollout") and self._said.get("") != deployment.reason:
+            self._said[""] = deployment.reason
+            self._console.print(Text(show.line(deployment.reason)), soft_wrap=True)
         for node in deployment.nodes:
             state, _ = _STATES.get(node.state, ("unknown", ""))
             if self._said.get(node.node) != state:
@@ -173,19 +211,22 @@ def progress_table(deployment: deployments_pb2.Deployment, width: int) -> Table:
     for node in deployment.nodes:
         state, style = _STATES.get(node.state, ("unknown", ""))
         rows.append((node.region, node.node, Text(state, style=style), node.error))
-    return show.table(("region", "node", "state", "error"), rows, flexible="error", width=width)
+    table = show.table(("region", "node", "state", "error"), rows, flexible="error", width=width)
+    if deployment.HasField("rollout"):
+        table.caption = Text(show.line(deployment.reason))
+    return table
 
 
 def as_json(
     deployment: deployments_pb2.Deployment, function: functions_pb2.Function, nodes: list[nodes_pb2.Node]
 ) -> dict[str, Any]:
-    """Return what `--json` prints about a deployment that has ended."""
+    """Return what `--json` prints about a deployment."""
     hostname = function.hostnames[0] if function.hostnames else None
     return {
         "function": deployment.function,
-        "version": max(deployment.shares, key=lambda share: share.percent).version if deployment.shares else None,
+        "version": _version(deployment),
         "generation": deployment.generation,
-        "phase": _PHASES.get(deployment.phase, "unknown"),
+        "phase": PHASES.get(deployment.phase, "unknown"),
         "reason": deployment.reason,
         "hostname": hostname,
         "url": function_url(hostname, nodes),
@@ -198,11 +239,38 @@ def as_json(
             }
             for node in deployment.nodes
         ],
+        "shares": {str(share.version): share.percent for share in deployment.shares},
+        "rollout": rollout_json(deployment),
+        "note": deployment.note,
+    }
+
+
+def _version(deployment: deployments_pb2.Deployment) -> int | None:
+    if deployment.HasField("rollout"):
+        return deployment.rollout.version
+    return max(deployment.shares, key=lambda share: share.percent).version if deployment.shares else None
+
+
+def rollout_json(deployment: deployments_pb2.Deployment) -> dict[str, Any] | None:
+    """Return how far a gradual deployment is; None of one that goes all at once."""
+    if not deployment.HasField("rollout"):
+        return None
+    rollout = deployment.rollout
+    return {
+        "version": rollout.version,
+        "steps": list(rollout.gradual.steps),
+        "step": rollout.step,
+        "pause_s": rollout.gradual.pause_s,
+        "hold": rollout.gradual.hold,
+        "max_failures": rollout.gradual.max_failures,
+        "failures": rollout.failures,
+        "reached": rollout.HasField("reached_at"),
+        "next_at": rollout.next_at.ToJsonString() if rollout.HasField("next_at") else None,
     }
 
 
 async def conclude(connection: Connection, deployment: deployments_pb2.Deployment, *, json: bool) -> None:
-    """Print how *deployment* ended. Raises Failure when it failed, with each node's own error."""
+    """Print how *deployment* ended, or how far it is. Raises Failure when it failed, with each node's own error."""
     function = await connection.functions.GetFunction(
         functions_pb2.GetFunctionRequest(name=deployment.function), timeout=TIMEOUT_S
     )
@@ -210,9 +278,15 @@ async def conclude(connection: Connection, deployment: deployments_pb2.Deploymen
     result = as_json(deployment, function, list(nodes.nodes))
     if json:
         show.emit(result)
-    if deployment.phase == deployments_pb2.Deployment.PHASE_FAILED:
+    if gave_back(deployment):
         raise refusal(deployment)
-    if not json:
+    if deployment.note:
+        show.note(f"note: {show.line(deployment.note)}", style="yellow")
+    if not json and not has_ended(deployment):
+        show.say(show.line(f"{deployment.function}: {deployment.reason}"))
+        show.say(f"It goes on by itself: nearhop rollout status {deployment.function}")
+        show.say(result["url"] or result["hostname"] or "")
+    elif not json:
         active = sum(node["state"] == "active" for node in result["nodes"])
         late = len(result["nodes"]) - active
         show.say(
@@ -229,8 +303,9 @@ def refusal(deployment: deployments_pb2.Deployment) -> Failure:
         if node.state == deployments_pb2.NodeProgress.STATE_REFUSED:
             by_error.setdefault(node.error.strip() or "no reason given", []).append(node.node)
     previous = max(deployment.previous, key=lambda share: share.percent, default=None)
+    rolled_back = deployment.phase == deployments_pb2.Deployment.PHASE_ROLLED_BACK
     return Failure(
-        f"the deployment of {deployment.function} failed",
+        f"the deployment of {deployment.function} {'was rolled back' if rolled_back else 'failed'}",
         deployment.reason.strip().split("\n")[0],
         f"Version {previous.version} goes on serving" if previous else "",
         reasons=tuple(f"{', '.join(nodes)}:\n{error}" for error, nodes in by_error.items()),

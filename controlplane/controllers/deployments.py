@@ -1,4 +1,4 @@
-"""The deployment controller: asks rollout.plan() and writes what it decides."""
+"""The deployment controller: asks rollout.plan() and writes what it decides. All that it goes by is in the record: any leader goes on with it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -39,13 +39,7 @@ class Rollouts:
 def end_of(ended: Deployment) -> Event:
     """Return the event that tells how *ended* has ended."""
     kind = EventKind.DEPLOY_COMPLETE if ended.phase is Phase.COMPLETE else EventKind.DEPLOY_FAILED
-    version = leading_version(ended)
-    return Event(kind, ended.ended_at or 0.0, ended.reason, function=ended.function, version=version)
-
-
-def leading_version(deployment: Deployment) -> int:
-    """Return the version that *deployment* gives the most traffic."""
-    return max(deployment.shares, key=lambda share: share.percent).version
+    return Event(kind, ended.ended_at or 0.0, ended.reason, function=ended.function, version=ended.version)
 
 
 def placed_nodes(view: View, function: str) -> tuple[PlacedNode, ...]:
@@ -65,7 +59,7 @@ def _placed(view: View, function: str, node: str) -> PlacedNode:
 
 
 class Deployments(Controller):
-    """Ends deployments. Its keys are functions."""
+    """Ends deployments, and takes gradual ones from step to step. Its keys are functions."""
 
     name = "deployments"
 
@@ -79,35 +73,35 @@ class Deployments(Controller):
             case Kind.DEPLOYMENTS:
                 return (key.name,)
             case Kind.HEALTH | Kind.NODES:
-                return self._progressing(view)
+                return self._under_way(view)
             case _:
                 return ()
 
     def everything(self, view: View) -> Iterable[str]:
-        return self._progressing(view)
+        return self._under_way(view)
 
     async def reconcile(self, key: str, view: View) -> float | None:
         stored = view.deployments.get(key)
-        if stored is None or stored.record.phase is not Phase.PROGRESSING:
+        if stored is None or stored.record.ended:
             return None
         decision = self._rollouts.judge(stored, view)
-        if decision.phase is Phase.PROGRESSING:
-            return (
-                None if decision.look_again_at is None else max(0.05, decision.look_again_at - self._rollouts.clock())
+        fresh = apply(stored.record, decision, self._rollouts.clock())
+        if fresh is not stored.record:
+            path = str(Key(Kind.DEPLOYMENTS, key))
+            told = [end_of(fresh)] if fresh.ended else []
+            await self._store.commit(
+                [Unchanged(path, stored.revision)], [Put(path, codec.encode(fresh)), *events.puts(*told)]
             )
-        ended = apply(stored.record, decision, self._rollouts.clock())
-        path = str(Key(Kind.DEPLOYMENTS, key))
-        await self._store.commit(
-            [Unchanged(path, stored.revision)], [Put(path, codec.encode(ended)), *events.puts(end_of(ended))]
-        )
-        _log.info(
-            "a deployment has ended",
-            function=key,
-            generation=ended.generation,
-            phase=ended.phase.value,
-            reason=ended.reason,
-        )
-        return None
+            _log.info(
+                "a deployment has ended" if fresh.ended else "a deployment goes on",
+                function=key,
+                generation=fresh.generation,
+                phase=fresh.phase.value,
+                reason=decision.reason,
+            )
+        if decision.look_again_at is None:
+            return None
+        return max(0.05, decision.look_again_at - self._rollouts.clock())
 
-    def _progressing(self, view: View) -> list[str]:
-        return [name for name, stored in view.deployments.items() if stored.record.phase is Phase.PROGRESSING]
+    def _under_way(self, view: View) -> list[str]:
+        return [name for name, stored in view.deployments.items() if not stored.record.ended]

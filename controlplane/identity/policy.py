@@ -79,6 +79,7 @@ RULES: Mapping[str, Rule] = {
     "/grpc.health.v1.Health/List": Reader(),
     "/grpc.health.v1.Health/Watch": Known(),
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Reader(),
+    "/nearhop.v1.Deployments/ChangeRollout": Deployer("function"),
     "/nearhop.v1.Deployments/Deploy": Deployer("function"),
     "/nearhop.v1.Deployments/GetDeployment": Reader(),
     "/nearhop.v1.Deployments/Rollback": Deployer("function"),

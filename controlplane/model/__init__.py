@@ -5,7 +5,16 @@ Rule 2: a record is replaced (dataclasses.replace), never mutated; its store rev
 Times are float seconds since the epoch. Percentages of one deployment sum to 100.
 """
 
-from controlplane.model.deployment import Deployment, EndedDeployment, NodeProgress, Phase, Progress, Share
+from controlplane.model.deployment import (
+    Deployment,
+    EndedDeployment,
+    Gradual,
+    NodeProgress,
+    Phase,
+    Progress,
+    Rollout,
+    Share,
+)
 from controlplane.model.event import Event, EventKind, Presence
 from controlplane.model.fleet import FleetView, RoutedFunction, RoutedNode
 from controlplane.model.function import Bundle, BundleKind, Dialect, Function, Limits, Secret, Version
@@ -19,6 +28,7 @@ from controlplane.model.node import (
     PlacementStatus,
     SandboxStatus,
     Verdict,
+    VersionStatus,
     Witness,
 )
 from controlplane.model.policy import PathRoute, RateLimit, RoutingKind, RoutingPolicy
@@ -38,6 +48,7 @@ __all__ = [
     "EventKind",
     "FleetView",
     "Function",
+    "Gradual",
     "HtmlHandling",
     "Ingress",
     "Limits",
@@ -55,6 +66,7 @@ __all__ = [
     "Progress",
     "RateLimit",
     "RateLimiter",
+    "Rollout",
     "RoutedFunction",
     "RoutedNode",
     "RoutingKind",
@@ -65,5 +77,6 @@ __all__ = [
     "Share",
     "Verdict",
     "Version",
+    "VersionStatus",
     "Witness",
 ]

@@ -43,10 +43,19 @@ class PlacementState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """What has gone wrong with one version on one node, by reason code since the agent started, and whether its breaker is open."""
+
+    number: int
+    failures: Mapping[str, int] = field(default_factory=dict, hash=False)
+    breaker_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PlacementStatus:
     """One function on one node: *state* speaks about *generation*, *active_version* is what serves (0: nothing).
 
-    *overruns* are counted by reason code since the agent started.
+    *overruns* are counted by reason code since the agent started; *versions* are there when it has several.
     """
 
     function: str
@@ -56,6 +65,7 @@ class PlacementStatus:
     error: str = ""
     overruns: Mapping[str, int] = field(default_factory=dict, hash=False)
     breaker_open: bool = False
+    versions: tuple[VersionStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controlplane.model import cron as crons
-from controlplane.model.deployment import Deployment, Phase, Share
+from controlplane.model.deployment import Deployment, Share
 from controlplane.model.node import NodeReport
 
 GRACE_S = (
@@ -60,8 +60,8 @@ class Plan:
 
 def active_version(deployment: Deployment) -> int:
     """Return the version whose crons count: while a deployment goes on it is the one before, which is sure to run."""
-    progressing = deployment.phase is Phase.PROGRESSING and deployment.previous
-    shares: Sequence[Share] = deployment.previous if progressing else deployment.in_force()
+    under_way = not deployment.ended and deployment.previous
+    shares: Sequence[Share] = deployment.previous if under_way else deployment.in_force()
     return max(shares, key=lambda share: share.percent).version if shares else 0
 
 

@@ -11,7 +11,7 @@ from nearhop import names
 from nearhop.v1 import common_pb2
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import manifest_codec
-from node.plan.records import Dialect, Good, Limits, Placement, Snapshot, Version
+from node.plan.records import Dialect, Good, Limits, Part, Placement, Snapshot, Version
 from node.plan.status import PlacementStatus, Progress
 
 BUNDLE_MAX_BYTES = 10 << 20
@@ -22,6 +22,7 @@ _SUBREQUESTS_MAX = 10_000
 _REQUEST_BODY_MAX_BYTES = 512 << 20
 _CONCURRENCY_MAX = 10_000
 _INSTANCES_MAX = 64
+_VERSIONS_MAX = 8  # of one function that share its requests
 
 _DIALECTS = {
     common_pb2.DIALECT_WORKERS: Dialect.WORKERS,
@@ -63,30 +64,31 @@ class Decoder:
 
 def placement(message: pb.Placement) -> Placement:
     problems = _problems(message)
-    best = max(message.versions, key=lambda version: (version.percent, version.number), default=None)
-    # One version at a time serves here: the one with the greatest share.
-    version = None
-    if best is not None and best.percent > 0 and not problems:
-        version = Version(
-            best.number,
-            best.digest,
-            best.size_bytes,
-            _DIALECTS[best.dialect],
-            manifest_codec.manifest(best.manifest),
-            best.created_at,
-        )
+    served = [] if problems or not any(item.percent for item in message.versions) else list(message.versions)
     hostnames = tuple(dict.fromkeys(host for host in message.hostnames if not names.hostname_reasons(host)))
     return Placement(
         message.function,
         message.generation,
         hostnames,
         limits(message.limits),
-        version,
+        _version(served[0]) if served else None,
         "; ".join(problems),
         routes=manifest_codec.routes(list(message.routes)),
         rate_limit=manifest_codec.rate_limit(message.rate_limit),
         cache_epoch=message.cache_epoch,
         secrets={secret.name: secret.value for secret in message.secrets},
+        beside=tuple(Part(_version(item), item.percent) for item in served[1:]),
+    )
+
+
+def _version(message: pb.PlacedVersion) -> Version:
+    return Version(
+        message.number,
+        message.digest,
+        message.size_bytes,
+        _DIALECTS[message.dialect],
+        manifest_codec.manifest(message.manifest),
+        message.created_at,
     )
 
 
@@ -117,6 +119,18 @@ def _problems(message: pb.Placement) -> list[str]:
             found.append("version 0 is not a version's number")
         if version.size_bytes > BUNDLE_MAX_BYTES:
             found.append(f"version {version.number}: {version.size_bytes} bytes are more than {BUNDLE_MAX_BYTES}")
+    return found + _share_problems(message)
+
+
+def _share_problems(message: pb.Placement) -> list[str]:
+    found = []
+    if len({version.number for version in message.versions}) < len(message.versions):
+        found.append("a version stands there twice")
+    if len(message.versions) > _VERSIONS_MAX:
+        found.append(f"{len(message.versions)} versions are more than {_VERSIONS_MAX}")
+    total = sum(version.percent for version in message.versions)
+    if len(message.versions) > 1 and total != 100:
+        found.append(f"the versions' shares sum to {total}, not to 100")
     return found
 
 
@@ -130,6 +144,10 @@ def statuses(items: Iterable[PlacementStatus]) -> list[pb.PlacementStatus]:
             error=item.error,
             overruns=item.overruns,
             breaker_open=item.breaker_open,
+            versions=[
+                pb.VersionStatus(number=version.number, failures=version.failures, breaker_open=version.breaker_open)
+                for version in item.versions
+            ],
         )
         for item in items
     ]

@@ -31,7 +31,18 @@ from node.haproxy.runtime import IngressError
 from node.lifecycle.limits import Reason
 from node.plan import diff as plan
 from node.plan.needs import is_static, needs, pack_of
-from node.plan.records import Assets, FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot
+from node.plan.records import (
+    Assets,
+    FetchFailure,
+    Good,
+    Observed,
+    Refusal,
+    Route,
+    SandboxSpec,
+    Snapshot,
+    function_of,
+    lane,
+)
 from node.plan.routes import asset_set
 from node.plan.status import PlacementStatus, Progress, statuses_some
 from node.sandbox.activator import Demand, Refused
@@ -145,10 +156,12 @@ class Agent:
         found: dict[str, Assets] = {}
         for route in routes:
             placement, good = self._index.placements.get(route.function), self._good.get(route.function)
-            for version in (placement.version if placement else None, good.version if good else None):
-                pack = None if version is None or is_static(version) else pack_of(version)
-                if pack is not None and asset_set(pack) == route.assets:
-                    found[route.assets] = pack
+            versions = [*(placement.versions if placement else ()), *([good.version] if good else ())]
+            named = {route.assets, *(share.assets for _, share in route.shares)}
+            for version in versions:
+                pack = None if is_static(version) else pack_of(version)
+                if pack is not None and asset_set(pack) in named:
+                    found[asset_set(pack)] = pack
         return found
 
     # What the session calls
@@ -176,10 +189,11 @@ class Agent:
     def logged(self, spec: SandboxSpec, level: str, text: str, reason: str = "") -> None:
         """Enter what a program said, or what became of it, into its function's log."""
         self.logbook.add(spec.function, spec.version.number, level, clean(text), reason)
-        if (
-            reason == Reason.EXCEEDED_SUBREQUESTS
-        ):  # only the sandbox knows of these, and goes on; an end is counted as one
-            self.breakers.overran(spec.function, reason)
+        # Only the sandbox knows of these, and goes on; an end is counted as one.
+        if reason == Reason.EXCEEDED_SUBREQUESTS:
+            self.breakers.overran(spec, reason)
+        elif reason == Reason.EXCEPTION:
+            self.breakers.threw(spec)
 
     async def snapshot(self, message: pb.Snapshot) -> None:
         if message.revision < self._snapshot.revision:
@@ -192,12 +206,11 @@ class Agent:
         self._index = plan.index(self._snapshot)
         changed = plan.changed(before, self._index)
         for function in changed:
-            old, new = before.placements.get(function), self._index.placements.get(function)
-            if old is None or new is None or old.version != new.version:
-                self.breakers.replaced(function)
-        self._dirty |= changed
+            new = self._index.placements.get(function)
+            self.breakers.replaced(function, [version.number for version in new.versions] if new else ())
+        self._dirty |= changed | {name for function in changed for name in before.lanes(function)}
         # A secret, a limit or a manifest may be what was missing.
-        self._refusals = {f: refusal for f, refusal in self._refusals.items() if f not in changed}
+        self._refusals = {name: refusal for name, refusal in self._refusals.items() if function_of(name) not in changed}
         self._forget_what_is_not_wanted()
         self._note_statuses(
             changed & self._index.placements.keys()
@@ -246,17 +259,19 @@ class Agent:
     def _forget_what_is_not_wanted(self) -> None:
         wanted = self._index.placements
         self._refusals = {
-            f: r for f, r in self._refusals.items() if f in wanted and wanted[f].generation == r.generation
+            name: refusal
+            for name, refusal in self._refusals.items()
+            if (placement := self._index.lane(name)) is not None and placement.generation == refusal.generation
         }
         if self._fetch_failures:
-            versions = [p.version for p in wanted.values() if p.version is not None]
+            versions = [version for p in wanted.values() for version in p.versions]
             digests = {need.digest for version in versions for need in needs(version)}
             self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
         self.logbook.keep(wanted)
         self.breakers.keep(wanted)
         self._pending &= wanted.keys()
-        self._awake &= wanted.keys()
+        self._awake &= wanted.keys() | self._index.sides.keys()
         for gone in self._statuses.keys() - wanted.keys():
             del self._statuses[gone], self._status_messages[gone]
 
@@ -264,8 +279,9 @@ class Agent:
 
     def sandbox_changed(self, function: str) -> None:
         self._dirty.add(function)
-        if function in self.demand.functions and (slot := self._ready_slot(function)) is not None:
-            self.demand.settle(function, slot)
+        for name in self.demand.functions:
+            if function_of(name) == function and (slot := self._ready_slot(name)) is not None:
+                self.demand.settle(name, slot)
         self._wake.set()
 
     def sandbox_ended(self, spec: SandboxSpec, error: str) -> None:
@@ -273,42 +289,49 @@ class Agent:
         _logger.warning("a version did not start", function=spec.function, version=spec.version.number, error=error)
         self.logged(spec, "error", f"the version did not start: {error}", "boot_failed")
         self._held[spec] = time.monotonic() + _HOLD_S
-        self._awake -= {spec.function}
-        placement = self._index.placements.get(spec.function)
+        self._awake -= {self._index.lane_of(spec)}
+        name = self._index.lane_of(spec)
+        placement = self._index.lane(name)
         if placement is not None and plan.target(placement, self._observe()) == spec:
-            self._refusals[spec.function] = Refusal(placement.generation, error)
-        if spec.function not in self._good or self._good[spec.function].version == spec.version:
-            self.demand.refuse(spec.function, Turned.BOOT_FAILED)
+            self._refusals[name] = Refusal(placement.generation, error)
+        if name not in self._good or self._good[name].version == spec.version:
+            self.demand.refuse(name, Turned.BOOT_FAILED)
 
     # What the activator calls
 
-    async def activate(self, function: str) -> int:
-        """Start the function if it does not run, and return the slot of a sandbox that is ready. Raises activator.Refused."""
-        placement = self._index.placements.get(function)
+    async def activate(self, function: str, version: int) -> int:
+        """Start the function if it does not run, and return the slot of a sandbox that is ready: of *version*, if that stands beside its own.
+
+        Raises activator.Refused.
+        """
+        name = self._lane_now(lane(function, version))
+        placement = self._index.lane(name)
         if placement is None:
             raise Refused(Turned.UNKNOWN.value, "No function of that name is here.")
-        if (slot := self._ready_slot(function)) is not None:
+        if (slot := self._ready_slot(name)) is not None:
             return slot
-        if plan.target(placement, self._observe()) is None and function not in self._good:
+        if plan.target(placement, self._observe()) is None and name not in self._good:
             raise Refused(Turned.BOOT_FAILED.value, "The function cannot be started.")
         began = time.monotonic()
         self._wake.set()
         try:
-            slot = await self.demand.wait(function)
+            slot = await self.demand.wait(name)
         except Refused as refusal:
             runs = any(view.spec.function == function and not view.retiring for view in self._pool.views())
             full = not (runs or self._pool.free_slots() or self._pool.warm_slots())
             if full and refusal.reason == Turned.TOO_LATE:
                 raise Refused(Turned.NO_SLOT.value, "The node runs as many functions as it may.") from refusal
             raise
-        _logger.info("function activated", function=function, slot=slot, took_s=round(time.monotonic() - began, 4))
+        took_s = round(time.monotonic() - began, 4)
+        _logger.info("function activated", function=function, version=version, slot=slot, took_s=took_s)
         return slot
 
-    def _ready_slot(self, function: str) -> int | None:
-        """Return a slot that may serve the function's requests now, of the version asked for where there is one."""
-        placement = self._index.placements.get(function)
+    def _ready_slot(self, name: str) -> int | None:
+        """Return a slot that may serve a lane's requests now, of the version asked for where there is one; a lane that is gone is its function's."""
+        name = self._lane_now(name)
+        placement = self._index.lane(name)
         aim = None if placement is None else plan.target(placement, self._observe())
-        ready = self._pool.ready_slots(function)
+        ready = [item for item in self._pool.ready_slots(function_of(name)) if self._index.lane_of(item[1]) == name]
         return min(ready, key=lambda item: (item[1] != aim, item[0]), default=(None, None))[0]
 
     # The loop
@@ -367,14 +390,16 @@ class Agent:
     def _attended(self, observed: Observed) -> set[str]:
         """Name the functions that may need something: those that run, are wanted, are not there yet, or have changed."""
         return {
-            *self._dirty, *self._pending, *observed.demanded, *(view.spec.function for view in observed.sandboxes)
+            *self._dirty, *self._pending, *map(function_of, observed.demanded),
+            *(view.spec.function for view in observed.sandboxes),
         }  # fmt: skip
 
     async def _note_awake(self) -> None:
         """Keep on disk which functions run: a new agent starts them at once, and the others when they are asked for."""
-        self._awake -= {view.spec.function for view in self._pool.views() if view.ready}
+        self._awake -= {self._index.lane_of(view.spec) for view in self._pool.views() if view.ready}
         now = time.monotonic()
-        names = self._awake | {view.spec.function for view in self._pool.views() if not (view.retiring or view.idle)}
+        live = (view.spec for view in self._pool.views() if not (view.retiring or view.idle))
+        names = self._awake | {self._index.lane_of(spec) for spec in live}
         if names != self._noted and now - self._noted_at >= _AWAKE_EVERY_S:
             self._noted, self._noted_at = names, now
             await self._backlog.write(self._awake_path, json.dumps(sorted(names)).encode())
@@ -426,7 +451,9 @@ class Agent:
 
     async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:
         try:
-            if fresh := [routes[host] for host in changed if host in routes and routes[host].assets]:
+            if fresh := [
+                routes[host] for host in changed if host in routes and (routes[host].assets or routes[host].shares)
+            ]:
                 await self._files.show(self._file_sets(fresh))
             await self._ingress.set_routes(routes)
         except (IngressError, OSError) as error:
@@ -469,7 +496,7 @@ class Agent:
             sandboxes=self._pool.views(),
             free_slots=self._pool.free_slots(),
             warm_slots=self._pool.warm_slots(),
-            demanded=self.demand.functions | self._awake,
+            demanded=frozenset(map(self._lane_now, self.demand.functions)) | self._awake,
             instances=self._pool.instances(),
             routes=self._routes,
             hosts=self._hosts,
@@ -480,6 +507,10 @@ class Agent:
             probed=self.breakers.probed,
             switch_error=self._switch_error,
         )
+
+    def _lane_now(self, name: str) -> str:
+        """Return the lane that requests which wait for the lane *name* wait for now: a version may have become its function's own meanwhile."""
+        return name if name in self._index.sides else function_of(name)
 
     def _expire_fetches(self) -> None:
         now = time.monotonic()
@@ -493,7 +524,15 @@ class Agent:
     def _note_statuses(self, only: Collection[str]) -> None:
         found = statuses_some(self._index, self._observe(), only, time.monotonic())
         for name, plain in found.items():
-            status = replace(plain, overruns=self.breakers.overruns(name), breaker_open=self.breakers.is_open(name))
+            placement = self._index.placements[name]
+            status = replace(
+                plain,
+                overruns=self.breakers.overruns(name),
+                breaker_open=self.breakers.is_open(name),
+                versions=tuple(self.breakers.version(name, version.number) for version in placement.versions)
+                if placement.beside
+                else (),
+            )
             if self._statuses.get(name) != status:
                 self._statuses[name] = status
                 [self._status_messages[name]] = codec.statuses([status])
@@ -511,6 +550,7 @@ class Agent:
                     await self._report_now.wait()
             except TimeoutError:
                 pass
+            self._note_statuses({function_of(name) for name in self._index.sides})  # exceptions wait for a report
             self._report_now.clear()
             self.breakers.refused(await self._ingress.refusals())
             if self.session is not None:

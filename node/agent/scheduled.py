@@ -42,7 +42,7 @@ class ScheduledCalls:
     def __init__(
         self,
         sandboxes: Sandboxes,
-        activate: Callable[[str], Awaitable[int]],
+        activate: Callable[[str, int], Awaitable[int]],
         send: Callable[[pb.NodeMessage], bool],
         logbook: LogBook,
         *,
@@ -110,7 +110,7 @@ class ScheduledCalls:
 
     async def _slot(self, event: pb.ScheduledEvent) -> int:
         if not self._of_version(event):
-            await self._activate(event.function)
+            await self._activate(event.function, event.version)
         if not (found := self._of_version(event)):
             raise CallFailed(f"version {event.version} does not run on this node")
         return found[0]

@@ -5,7 +5,7 @@ and its first request starts it. What diff() costs grows with the functions that
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from node.plan.needs import claims, is_here, is_static, is_whole, needs, pack_of
@@ -18,6 +18,7 @@ from node.plan.records import (
     SandboxView,
     Snapshot,
     Version,
+    lane,
     sandbox_spec,
 )
 from node.plan.routes import asset_set
@@ -76,16 +77,35 @@ class Index:
 
     placements: Mapping[str, Placement]  # in the snapshot's order
     owners: Mapping[str, str]  # which function a hostname belongs to; one that two claim belongs to the first
+    sides: Mapping[str, Placement] = field(default_factory=dict)  # by lane: the versions beside their function's own
+
+    def lane(self, name: str) -> Placement | None:
+        """Return the placement of a lane."""
+        return self.placements.get(name) or self.sides.get(name)
+
+    def lanes(self, function: str) -> tuple[str, ...]:
+        """Name the lanes of a function, its own first."""
+        placement = self.placements.get(function)
+        beside = () if placement is None else placement.beside
+        return (function, *(lane(function, part.version.number) for part in beside))
+
+    def lane_of(self, spec: SandboxSpec) -> str:
+        """Name the lane that a sandbox belongs to."""
+        name = lane(spec.function, spec.version.number)
+        return name if name in self.sides else spec.function
 
 
 def index(snapshot: Snapshot) -> Index:
     """Index a snapshot, once for all that is planned by it."""
     owners: dict[str, str] = {}
+    sides: dict[str, Placement] = {}
     for placement in snapshot.placements:
         if _is_served(placement):
             for host in claims(placement):
                 owners.setdefault(host, placement.function)
-    return Index({placement.function: placement for placement in snapshot.placements}, owners)
+        if placement.beside:
+            sides.update((side.lane, side) for side in placement.sides())
+    return Index({placement.function: placement for placement in snapshot.placements}, owners, sides)
 
 
 def changed(before: Index, after: Index) -> set[str]:
@@ -103,8 +123,8 @@ class _World:
 
     index: Index
     observed: Observed
-    only: Collection[str]  # the functions that are planned for
-    sandboxes: Mapping[str, list[SandboxView]]  # by function
+    only: Collection[str]  # the lanes that are planned for
+    sandboxes: Mapping[str, list[SandboxView]]  # by lane
     hosts: Mapping[str, Collection[str]]  # by function: those that are routed to it now
     routed: frozenset[int]  # slots
 
@@ -118,7 +138,7 @@ def diff(snapshot: Snapshot, observed: Observed, now: float) -> tuple[Action, ..
 def diff_some(placed: Index, observed: Observed, now: float, only: Collection[str] | None) -> tuple[Action, ...]:
     """Say what to do next for the functions in *only*, None for all. Bundles are removed by removals() alone.
 
-    *only* must name every function that has a sandbox, or that requests wait for.
+    *only* must name every function that has a sandbox, or that requests wait for; a lane that it names beside them is one that is gone.
     """
     world = _world(placed, observed, only)
     wanted = _with_room(_all_wanted(world), world, now)
@@ -134,12 +154,14 @@ def diff_some(placed: Index, observed: Observed, now: float, only: Collection[st
 def _world(placed: Index, observed: Observed, only: Collection[str] | None) -> _World:
     sandboxes: dict[str, list[SandboxView]] = defaultdict(list)
     for sandbox in observed.sandboxes:
-        sandboxes[sandbox.spec.function].append(sandbox)
+        sandboxes[placed.lane_of(sandbox.spec)].append(sandbox)
     hosts = observed.hosts if observed.hosts is not None else hosts_by_function(observed.routes)
     if only is None:
         only = [*placed.placements, *sorted((hosts.keys() | observed.good.keys()) - placed.placements.keys())]
     routes = (observed.routes[host] for name in only for host in hosts.get(name, ()))
-    return _World(placed, observed, only, sandboxes, hosts, frozenset(slot for route in routes for slot in route.slots))
+    routed = frozenset(slot for route in routes for slot in route.all_slots)
+    lanes = tuple(dict.fromkeys(name for function in only for name in placed.lanes(function)))
+    return _World(placed, observed, lanes, sandboxes, hosts, routed)
 
 
 def hosts_by_function(routes: Mapping[str, Route]) -> dict[str, set[str]]:
@@ -156,24 +178,23 @@ def _is_served(placement: Placement) -> bool:
 
 def target(placement: Placement, observed: Observed) -> SandboxSpec | None:
     """Return what the placement asks for, None when this node has refused it or nothing is asked for."""
-    refusal = observed.refusals.get(placement.function)
+    refusal = observed.refusals.get(placement.lane)
     if placement.version is None or (refusal is not None and refusal.generation == placement.generation):
         return None
     return sandbox_spec(placement, placement.version, placement.limits)
 
 
-def is_proven(spec: SandboxSpec, observed: Observed) -> bool:
-    """Say whether the version has been ready on this node, so that it may sleep until it is asked for."""
-    good = observed.good.get(spec.function)
+def is_proven(spec: SandboxSpec, good: Good | None) -> bool:
+    """Say whether the version has been ready on this node, so that it may sleep until it is asked for; *good* is what served last."""
     return good is not None and good.version == spec.version and good.limits == spec.limits
 
 
-Wanted = Mapping[SandboxSpec, int]  # of one function: which sandboxes there should be, and how many of each
+Wanted = Mapping[SandboxSpec, int]  # of one lane: which sandboxes there should be, and how many of each
 
 
 def _all_wanted(world: _World) -> dict[str, Wanted]:
-    placements = world.index.placements
-    return {name: _wanted(placements[name], world) for name in world.only if name in placements}
+    placed = ((name, world.index.lane(name)) for name in world.only)
+    return {name: _wanted(placement, world) for name, placement in placed if placement is not None}
 
 
 def _wanted(placement: Placement, world: _World) -> Wanted:
@@ -182,17 +203,17 @@ def _wanted(placement: Placement, world: _World) -> Wanted:
     if not _is_served(placement):
         return {}
     aim = target(placement, observed)
-    live = [sandbox for sandbox in world.sandboxes.get(placement.function, ()) if not sandbox.retiring]
-    demanded = placement.function in observed.demanded
+    good = observed.good.get(placement.lane)
+    live = [sandbox for sandbox in world.sandboxes.get(placement.lane, ()) if not sandbox.retiring]
+    demanded = placement.lane in observed.demanded
     if aim is not None:
         own = [sandbox for sandbox in live if sandbox.spec == aim]
         if any(sandbox.ready for sandbox in own):
-            sleeps = not demanded and is_proven(aim, observed) and all(sandbox.idle for sandbox in own)
-            return {} if sleeps else {aim: observed.instances.get(placement.function, 1)}
-        if is_proven(aim, observed):
+            sleeps = not demanded and is_proven(aim, good) and all(sandbox.idle for sandbox in own)
+            return {} if sleeps else {aim: observed.instances.get(aim, 1)}
+        if is_proven(aim, good):
             awake = demanded or own or any(sandbox.ready for sandbox in live)
             return {aim: 1} if awake else {}
-    good = observed.good.get(placement.function)
     if aim is not None and is_static(aim.version):
         if is_whole(aim.version, observed):
             return {}
@@ -200,6 +221,8 @@ def _wanted(placement: Placement, world: _World) -> Wanted:
     wanted = {} if aim is None else {aim: 1}
     if good is not None and not is_static(good.version):
         fallback = sandbox_spec(placement, good.version, good.limits)
+        if world.index.lane_of(fallback) != placement.lane:
+            return wanted  # it runs in a lane of its own
         runs = [sandbox for sandbox in live if sandbox.spec == fallback]
         if demanded or any(not sandbox.idle for sandbox in runs):
             wanted.setdefault(fallback, max(1, len(runs)))
@@ -215,17 +238,17 @@ def _with_room(wanted: Mapping[str, Wanted], world: _World, now: float) -> Mappi
         return wanted
     asleep: dict[str, Wanted] = {}
     for sandbox in sorted(world.observed.sandboxes, key=lambda item: item.used_at):
-        function = sandbox.spec.function
+        name = world.index.lane_of(sandbox.spec)
         if len(asleep) >= lack or now - sandbox.used_at < EVICTABLE_S:
             break
-        alone = len(world.sandboxes[function]) == 1 and sandbox.spec in wanted.get(function, ())
+        alone = len(world.sandboxes[name]) == 1 and sandbox.spec in wanted.get(name, ())
         if (
             alone
             and sandbox.ready
-            and function not in world.observed.demanded
-            and is_proven(sandbox.spec, world.observed)
+            and name not in world.observed.demanded
+            and is_proven(sandbox.spec, world.observed.good.get(name))
         ):
-            asleep[function] = {}
+            asleep[name] = {}
     return {**wanted, **asleep}
 
 
@@ -242,9 +265,10 @@ def _fetches(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterato
 
 
 def _versions(wanted: Mapping[str, Wanted], world: _World) -> Iterator[Version]:
-    for function, specs in wanted.items():
+    for name, specs in wanted.items():
         yield from (spec.version for spec in specs)
-        aim = target(world.index.placements[function], world.observed)
+        placement = world.index.lane(name)
+        aim = None if placement is None else target(placement, world.observed)
         if aim is not None and is_static(aim.version):
             yield aim.version
 
@@ -252,11 +276,11 @@ def _versions(wanted: Mapping[str, Wanted], world: _World) -> Iterator[Version]:
 def _missing(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterator[SandboxSpec]:
     """Yield what is to be started, what requests wait for first."""
     demanded = world.observed.demanded
-    for function in sorted(wanted, key=lambda name: name not in demanded):
-        for spec, count in wanted[function].items():
+    for name in sorted(wanted, key=lambda name: name not in demanded):
+        for spec, count in wanted[name].items():
             if not is_whole(spec.version, world.observed) or now < world.observed.held.get(spec, now):
                 continue
-            live = sum(1 for s in world.sandboxes.get(function, ()) if s.spec == spec and not s.retiring)
+            live = sum(1 for s in world.sandboxes.get(name, ()) if s.spec == spec and not s.retiring)
             yield from (spec for _ in range(count - live))
 
 
@@ -265,7 +289,7 @@ def _starts(wanted: Mapping[str, Wanted], world: _World, now: float) -> Iterator
     cold, warm = list(observed.free_slots), list(observed.warm_slots)
     boots = sum(1 for s in observed.sandboxes if not (s.ready or s.retiring or s.crashed))
     for spec in _missing(wanted, world, now):
-        if boots >= BOOTS_AT_ONCE and spec.function not in observed.demanded:
+        if boots >= BOOTS_AT_ONCE and world.index.lane_of(spec) not in observed.demanded:
             continue
         if not (cold or warm):
             return
@@ -287,13 +311,25 @@ def routes_some(placed: Index, observed: Observed, only: Collection[str], now: f
 
 def _routes(wanted: Mapping[str, Wanted], world: _World) -> dict[str, Route]:
     found: dict[str, Route] = {}
-    for name, specs in wanted.items():
-        placement = world.index.placements[name]
-        if not _is_served(placement):
+    for name in wanted:
+        placement = world.index.placements.get(name)
+        if placement is None or not _is_served(placement):
             continue
-        route = _limited(_route(placement, specs, world), placement, world.observed)
+        route = _limited(_route(placement, wanted[name], world), placement, world.observed)
+        if placement.beside:
+            sides = [
+                _limited(_route(side, wanted.get(side.lane, {}), world), side, world.observed)
+                for side in placement.sides()
+            ]
+            route = _shared(route, [(part.percent, side) for part, side in zip(placement.beside, sides, strict=True)])
         found.update((host, route) for host in claims(placement) if world.index.owners.get(host) == name)
     return found
+
+
+def _shared(own: Route, beside: Sequence[tuple[int, Route]]) -> Route:
+    """Divide the requests; what falls to a version that cannot serve is served by the function's own, if that can."""
+    held = [(percent if side.can_serve or not own.can_serve else 0, side) for percent, side in beside]
+    return replace(own, shares=((100 - sum(percent for percent, _ in held), own), *held))
 
 
 def _route(placement: Placement, wanted: Wanted, world: _World) -> Route:
@@ -301,13 +337,16 @@ def _route(placement: Placement, wanted: Wanted, world: _World) -> Route:
     aim = target(placement, observed)
     if aim is not None and is_static(aim.version) and is_whole(aim.version, observed):
         return _files(placement, aim.version)
-    ready = [s for s in world.sandboxes.get(placement.function, ()) if s.ready and not s.retiring]
+    good = observed.good.get(placement.lane)
+    ready = [s for s in world.sandboxes.get(placement.lane, ()) if s.ready and not s.retiring]
 
-    def preference(sandbox: SandboxView) -> tuple[bool, bool, int]:
-        return (sandbox.spec != aim, sandbox.slot not in world.routed, -sandbox.spec.version.number)
+    def preference(sandbox: SandboxView) -> tuple[bool, bool, bool, int]:
+        # What has just stood beside the function's own, for a part of the requests, does not get all of them.
+        spec = sandbox.spec
+        return (spec != aim, not is_proven(spec, good), sandbox.slot not in world.routed, -spec.version.number)
 
     best = min(ready, key=preference, default=None)
-    if best is None or (not wanted and is_proven(best.spec, observed)):
+    if best is None or (not wanted and is_proven(best.spec, good)):
         return _asleep(placement, aim, world)
     alike = [s for s in ready if s.spec == best.spec]
     alike.sort(key=lambda s: (s.slot not in world.routed, s.slot))
@@ -341,23 +380,23 @@ def _limited(route: Route, placement: Placement, observed: Observed) -> Route:
     return replace(
         route,
         request_body_bytes=limits.request_body_bytes,
-        concurrency=1 if placement.function in observed.probed else limits.concurrency,
+        concurrency=1 if (route.function, route.version) in observed.probed else limits.concurrency,
         rate_limit=placement.rate_limit,
         cache_epoch=placement.cache_epoch,
-        refusal="breaker_open" if placement.function in observed.broken else "",
+        refusal="breaker_open" if (route.function, route.version) in observed.broken else "",
     )
 
 
 def _asleep(placement: Placement, aim: SandboxSpec | None, world: _World) -> Route:
     observed = world.observed
-    good = observed.good.get(placement.function)
+    good = observed.good.get(placement.lane)
     if good is not None and is_static(good.version) and is_whole(good.version, observed):
         return _files(placement, good.version)
     starts = aim is not None and not is_static(aim.version)
-    version = aim.version if starts and aim is not None and (good is None or is_proven(aim, observed)) else None
+    version = aim.version if starts and aim is not None and (good is None or is_proven(aim, good)) else None
     if version is None and good is not None and not is_static(good.version):
         version = good.version
-    live = [s for s in world.sandboxes.get(placement.function, ()) if not s.retiring]
+    live = [s for s in world.sandboxes.get(placement.lane, ()) if not s.retiring]
     crashes = bool(live) and all(s.waiting for s in live)
     number, wall_ms = 0 if version is None else version.number, placement.limits.wall_ms
     if (version is None and not starts) or crashes:
@@ -383,13 +422,13 @@ def _switch(wanted: Mapping[str, Wanted], world: _World) -> Iterator[SwitchRoute
 def _remember(world: _World) -> Iterator[RememberGood]:
     fresh: dict[str, Good] = {}
     for name in world.only:
-        placement = world.index.placements.get(name)
+        placement = world.index.lane(name)
         aim = None if placement is None else target(placement, world.observed)
-        if aim is not None and _has_served(aim, world):
+        if aim is not None and _has_served(aim, name, world):
             good = Good(aim.version, aim.limits)
             if world.observed.good.get(name) != good:
                 fresh[name] = good
-    gone = [name for name in world.only if name not in world.index.placements and name in world.observed.good]
+    gone = [name for name in world.only if world.index.lane(name) is None and name in world.observed.good]
     if fresh or gone:
         after = {**world.observed.good, **fresh}
         for name in gone:
@@ -397,10 +436,10 @@ def _remember(world: _World) -> Iterator[RememberGood]:
         yield RememberGood(after)
 
 
-def _has_served(aim: SandboxSpec, world: _World) -> bool:
+def _has_served(aim: SandboxSpec, name: str, world: _World) -> bool:
     if is_static(aim.version):
         return is_whole(aim.version, world.observed)
-    return any(s.ready and s.spec == aim for s in world.sandboxes.get(aim.function, ()))
+    return any(s.ready and s.spec == aim for s in world.sandboxes.get(name, ()))
 
 
 def _drains(wanted: Mapping[str, Wanted], world: _World) -> Iterator[DrainSandbox]:
@@ -408,7 +447,7 @@ def _drains(wanted: Mapping[str, Wanted], world: _World) -> Iterator[DrainSandbo
     for sandbox in sorted(world.observed.sandboxes, key=lambda s: (not s.ready, s.slot not in world.routed, s.slot)):
         if sandbox.retiring:
             continue
-        if kept[sandbox.spec] < wanted.get(sandbox.spec.function, {}).get(sandbox.spec, 0):
+        if kept[sandbox.spec] < wanted.get(world.index.lane_of(sandbox.spec), {}).get(sandbox.spec, 0):
             kept[sandbox.spec] += 1
         elif sandbox.slot not in world.routed:
             yield DrainSandbox(sandbox.slot)
@@ -416,8 +455,8 @@ def _drains(wanted: Mapping[str, Wanted], world: _World) -> Iterator[DrainSandbo
 
 def removals(placed: Index, observed: Observed) -> tuple[RemoveBundle, ...]:
     """Name the bundles and packs that no version needs which is asked for, served last, or runs."""
-    versions = [p.version for p in placed.placements.values() if p.version is not None]
-    versions += [good.version for function, good in observed.good.items() if function in placed.placements]
+    versions = [version for p in placed.placements.values() for version in p.versions]
+    versions += [good.version for name, good in observed.good.items() if placed.lane(name) is not None]
     versions += [sandbox.spec.version for sandbox in observed.sandboxes]
     used = [need for version in versions for need in needs(version)]
     modules = observed.bundles.difference(need.digest for need in used if not need.pack)
@@ -431,8 +470,9 @@ def removals(placed: Index, observed: Observed) -> tuple[RemoveBundle, ...]:
 def unsettled(placed: Index, observed: Observed) -> set[str]:
     """Name the functions of which another version is asked for than served last, and those that are known without being placed."""
     names = {
-        name
-        for name, placement in placed.placements.items()
+        placement.function
+        for placements in (placed.placements, placed.sides)
+        for name, placement in placements.items()
         if (good := observed.good.get(name)) is None or good.version != placement.version
     }
-    return names | (observed.good.keys() - placed.placements.keys())
+    return names | (observed.good.keys() - placed.placements.keys() - placed.sides.keys())

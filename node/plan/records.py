@@ -1,7 +1,7 @@
 """What the control plane wants of a node, and what the node observes of itself: the two arguments of diff()."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -118,10 +118,19 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """One function on this node. *version* is the one with the greatest share of the traffic, None when nothing is to be served.
+class Part:
+    """A version that stands beside a function's own, and the percentage of the requests that it gets, which may be 0."""
 
-    *problem* says why the placement cannot be carried out at all; such a placement keeps what served before.
+    version: Version
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One function on this node. *version* is its own, None when nothing is to be served; *beside* are those that share its requests.
+
+    *problem* says why the placement cannot be carried out at all; such a placement keeps what served before. A version beside is planned for
+    in a lane of its own, as a placement without hostnames whose *side* is its number: what becomes of it touches the function's own in nothing.
     """
 
     function: str
@@ -134,6 +143,36 @@ class Placement:
     rate_limit: RateLimit = field(default_factory=RateLimit)
     cache_epoch: int = 0  # what was cached under a smaller one is forgotten
     secrets: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)  # never logged
+    beside: tuple[Part, ...] = ()
+    side: int = 0
+
+    @property
+    def lane(self) -> str:
+        """The name under which what becomes of its version is kept."""
+        return lane(self.function, self.side) if self.side else self.function
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """Its own version and those beside it."""
+        own = () if self.version is None else (self.version,)
+        return (*own, *(part.version for part in self.beside))
+
+    def sides(self) -> "tuple[Placement, ...]":
+        """Return a placement for each version beside its own."""
+        return tuple(
+            replace(self, version=part.version, side=part.version.number, hostnames=(), routes=(), beside=())
+            for part in self.beside
+        )
+
+
+def lane(function: str, version: int) -> str:
+    """Name the lane of a version beside a function's own; no function's name holds an @."""
+    return f"{function}@{version}"
+
+
+def function_of(name: str) -> str:
+    """Return the function that a lane belongs to."""
+    return name.partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +219,8 @@ class Route:
     """Where requests for one hostname go; *slot* is None while the function has no ready sandbox.
 
     *slots* are those of several sandboxes of the version, any of which may serve. *startable* without a slot: the first request starts one.
-    *shares* divide the requests among versions, a hundred in all; *refusal* is the reason why none is served. *assets* names the set
-    of files that answer before the program does (see routes), *static* says that there is no program.
+    *shares* divide the requests among versions, a hundred in all, of which the first is as the route itself; *refusal* is the reason why none
+    is served. *assets* names the set of files that answer before the program does (see routes), *static* says that there is no program.
     """
 
     function: str
@@ -198,6 +237,16 @@ class Route:
     assets: str = ""
     static: bool = False
     refusal: str = ""
+
+    @property
+    def all_slots(self) -> tuple[int, ...]:
+        """The slots of all its versions."""
+        return (*self.slots, *(slot for _, share in self.shares[1:] for slot in share.slots))
+
+    @property
+    def can_serve(self) -> bool:
+        """Whether a request that it is given meets a sandbox or files, be it after a wait."""
+        return not self.refusal and (self.slot is not None or self.static or self.startable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,15 +282,19 @@ class Observed:
     sandboxes: tuple[SandboxView, ...] = ()
     free_slots: tuple[int, ...] = ()  # in the order in which they should be taken
     warm_slots: tuple[int, ...] = ()  # those with a process that waits for a program
-    demanded: frozenset[str] = frozenset()  # functions that requests wait for
-    instances: Mapping[str, int] = field(default_factory=dict)  # sandboxes under load, where they are more than one
+    demanded: frozenset[str] = frozenset()  # lanes that requests wait for
+    instances: Mapping[SandboxSpec, int] = field(
+        default_factory=dict
+    )  # sandboxes under load, where they are more than one
     routes: Mapping[str, Route] = field(default_factory=dict)
     hosts: Mapping[str, Collection[str]] | None = (
         None  # those of routes by function, where somebody keeps count of them
     )
-    good: Mapping[str, Good] = field(default_factory=dict)
-    refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by function
+    good: Mapping[str, Good] = field(default_factory=dict)  # by lane
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by lane
     held: Mapping[SandboxSpec, float] = field(default_factory=dict)  # what failed to start, and when to try it again
-    broken: frozenset[str] = frozenset()  # functions whose breaker is open: their requests are refused
-    probed: frozenset[str] = frozenset()  # functions whose breaker lets one request at a time through
+    broken: frozenset[tuple[str, int]] = (
+        frozenset()
+    )  # functions and versions whose breaker is open: their requests are refused
+    probed: frozenset[tuple[str, int]] = frozenset()  # those whose breaker lets one request at a time through
     switch_error: str = ""  # why the ingress did not take the routes over when it was last told to

@@ -16,6 +16,18 @@ class Progress(StrEnum):
     REFUSED = "refused"
 
 
+_WORST_FIRST = (Progress.REFUSED, Progress.PENDING, Progress.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """What has gone wrong with one version, by reason code since the agent started, and whether its breaker keeps requests away."""
+
+    number: int
+    failures: Mapping[str, int] = field(default_factory=dict, hash=False)
+    breaker_open: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class PlacementStatus:
     function: str
@@ -25,6 +37,7 @@ class PlacementStatus:
     error: str = ""
     overruns: Mapping[str, int] = field(default_factory=dict, hash=False)  # by reason code, since the agent started
     breaker_open: bool = False
+    versions: tuple[VersionStatus, ...] = ()  # of a function that has several
 
 
 def statuses(snapshot: Snapshot, observed: Observed) -> tuple[PlacementStatus, ...]:
@@ -39,19 +52,23 @@ def statuses_some(placed: Index, observed: Observed, only: Collection[str], now:
     planned = routes_some(placed, observed, only, now)
     sandboxes: dict[str, list[SandboxView]] = defaultdict(list)
     for sandbox in observed.sandboxes:
-        sandboxes[sandbox.spec.function].append(sandbox)
+        sandboxes[placed.lane_of(sandbox.spec)].append(sandbox)
     return {
-        name: _status(placed.placements[name], planned, sandboxes.get(name, []), observed)
+        name: _status(placed.placements[name], planned, sandboxes, observed)
         for name in only
         if name in placed.placements
     }
 
 
 def _status(
-    placement: Placement, planned: Mapping[str, Route], sandboxes: list[SandboxView], observed: Observed
+    placement: Placement, planned: Mapping[str, Route], sandboxes: Mapping[str, list[SandboxView]], observed: Observed
 ) -> PlacementStatus:
     active = _active_version(placement, observed)
-    progress, error = _progress(placement, planned, sandboxes, observed)
+    lanes = [placement, *placement.sides()]
+    found = [_progress(lane, planned, sandboxes.get(lane.lane, []), observed) for lane in lanes]
+    progress, error = min(
+        found, key=lambda item: _WORST_FIRST.index(item[0])
+    )  # a function is as far as the last of its versions
     return PlacementStatus(placement.function, placement.generation, progress, active, error)
 
 
@@ -71,7 +88,7 @@ def _progress(
 ) -> tuple[Progress, str]:
     if placement.problem:
         return Progress.REFUSED, placement.problem
-    refusal = observed.refusals.get(placement.function)
+    refusal = observed.refusals.get(placement.lane)
     if refusal is not None and refusal.generation == placement.generation:
         return Progress.REFUSED, refusal.error
     aim = target(placement, observed)
@@ -93,7 +110,8 @@ def _serves(
     if is_static(aim.version):
         return is_whole(aim.version, observed)
     own = [s for s in sandboxes if s.spec == aim and not s.retiring]
-    return any(s.ready for s in own) or (is_proven(aim, observed) and not any(s.crashed for s in own))
+    proven = is_proven(aim, observed.good.get(placement.lane))
+    return any(s.ready for s in own) or (proven and not any(s.crashed for s in own))
 
 
 def _obstacle(aim: SandboxSpec, sandboxes: list[SandboxView], observed: Observed) -> str:

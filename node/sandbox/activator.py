@@ -117,9 +117,9 @@ class Sandboxes(Protocol):
 
 
 class Activator:
-    """Listens on *socket*. *activate* starts a function when none runs, and returns the slot of a sandbox that is ready."""
+    """Listens on *socket*. *activate* starts a function's version when none runs, and returns the slot of a sandbox that is ready."""
 
-    def __init__(self, socket: Path, sandboxes: Sandboxes, activate: Callable[[str], Awaitable[int]]) -> None:
+    def __init__(self, socket: Path, sandboxes: Sandboxes, activate: Callable[[str, int], Awaitable[int]]) -> None:
         self._socket = socket
         self._sandboxes = sandboxes
         self._activate = activate
@@ -151,10 +151,10 @@ class Activator:
 
     async def _held(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         headers = parse_head(head)
-        function = headers.get("x-nearhop-function", "")
+        function, version = headers.get("x-nearhop-function", ""), headers.get("x-nearhop-version", "")
         self.activations += 1
         try:
-            slot = await self._activate(function)
+            slot = await self._activate(function, int(version) if version.isdecimal() else 0)
             with self._sandboxes.serving(slot):
                 await self._join(slot, head, reader, writer)
         except Refused as refusal:

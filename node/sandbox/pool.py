@@ -144,8 +144,8 @@ class Pool:
         self._warm_retry_at = 0.0
         self.terminations: dict[str, tuple[int, Reason]] = {}
         self.logged: Logged = _unheard  # takes what programs print, and why they were ended
-        self.overran: Callable[[str, Reason], None] = lambda _function, _reason: None
-        self.served: Callable[[str, int], None] = lambda _function, _requests: None
+        self.overran: Callable[[SandboxSpec, Reason], None] = lambda _spec, _reason: None
+        self.served: Callable[[SandboxSpec, int], None] = lambda _spec, _requests: None
 
     # What is there
 
@@ -160,9 +160,9 @@ class Pool:
         warm = [slot for slot, held in self._held.items() if held.state.phase is Phase.WARM and held.primed]
         return tuple(sorted(warm, key=lambda slot: self._held[slot].state.since))
 
-    def instances(self) -> dict[str, int]:
-        """Return how many sandboxes the functions should have that should have more than one."""
-        return {spec.function: state.instances for spec, state in self._scales.items() if state.instances > 1}
+    def instances(self) -> dict[SandboxSpec, int]:
+        """Return how many sandboxes there should be of what should have more than one."""
+        return {spec: state.instances for spec, state in self._scales.items() if state.instances > 1}
 
     def usage(self) -> list[Usage]:
         return [
@@ -333,7 +333,7 @@ class Pool:
         fresh = counted.finished - held.finished if meter is not None and meter.finished is not None else 0
         held.finished, held.in_flight = counted.finished, counted.in_flight
         if fresh > 0 and held.spec is not None:
-            self.served(held.spec.function, fresh)
+            self.served(held.spec, fresh)
 
     def _scale(self, now: float) -> None:
         loads: dict[SandboxSpec, list[scale.Load]] = defaultdict(list)
@@ -399,7 +399,7 @@ class Pool:
         if state.terminations > before.terminations and state.reason is not None:
             count, _ = self.terminations.get(function, (0, state.reason))
             self.terminations[function] = (count + 1, state.reason)
-            self.overran(function, state.reason)
+            self.overran(held.spec, state.reason)
             text = f"version {held.spec.version.number} was ended: {state.error or state.reason.value}"
             self.logged(held.spec, "limit", text, state.reason.value)
         if state.phase is Phase.GONE:
@@ -503,7 +503,7 @@ class Pool:
                 level, _, text = message.text.partition(": ")
                 if held.spec is not None:
                     # The guest's own word of a limit begins with the reason code.
-                    reason = text.partition(": ")[0] if level == "limit" else ""
+                    reason = text.partition(": ")[0] if level == "limit" else message.reason
                     self.logged(held.spec, level if level in _LEVELS else "info", text, reason[:64])
 
     async def _kill(self, slot: int, held: _Held, reason: Reason) -> None:

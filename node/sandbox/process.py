@@ -26,6 +26,7 @@ class Message:
 
     event: str
     text: str
+    reason: str = ""  # its code, of what went wrong
 
 
 class Process(Protocol):
@@ -170,7 +171,8 @@ def parse(line: bytes) -> Message | None:
         case {"event": "failed", "error": str(text)}:
             return Message("failed", clean(text, keep="\n"))
         case {"event": "log", "level": str(level), "message": str(text)}:
-            return Message("log", clean(f"{level}: {text}"))
+            reason = raw.get("reason")
+            return Message("log", clean(f"{level}: {text}"), clean(reason) if isinstance(reason, str) else "")
         case _:
             return None
 

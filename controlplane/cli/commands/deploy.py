@@ -34,6 +34,21 @@ def deploy(
         str | None, typer.Option("--env", help="The environment of the Wrangler configuration.")
     ] = None,
     dialect: Annotated[DialectName | None, typer.Option(help="Overrides what the program's text tells.")] = None,
+    gradual: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STEPS", help="In steps: percentages that ascend to 100, such as 10,50,100.", show_default=False
+        ),
+    ] = None,
+    pause: Annotated[float, typer.Option(min=0, help="Seconds between two steps of --gradual.")] = 60.0,
+    hold: Annotated[bool, typer.Option("--hold", help="Wait after each step until `nearhop rollout resume`.")] = False,
+    max_failures: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Failures within one step that are still borne; one more rolls it back.", show_default="10"
+        ),
+    ] = 0,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the last step, not just for the first.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Bundle, and print what would be deployed; nothing is sent.")
     ] = False,
@@ -44,12 +59,14 @@ def deploy(
     """Bundle a program into one module and run it on every node, with its static files.
 
     Reads wrangler.toml, vercel.json and deno.json as they are, and warns of what is not honored in them. Ends with 1 when a node refuses the
-    version; the one before goes on serving then.
+    version; the one before goes on serving then. With --gradual it ends once the nodes serve the first step; the others follow by themselves.
     """
     from controlplane.bundle import bundle, locate  # noqa: PLC0415  # keeps --help quick
+    from controlplane.cli import rollouts  # noqa: PLC0415
     from controlplane.client import deploying, manifesting, rpc, show  # noqa: PLC0415
     from controlplane.model import Dialect  # noqa: PLC0415
 
+    steps = None if gradual is None else rollouts.steps(gradual, pause_s=pause, hold=hold, max_failures=max_failures)
     target = None if dry_run else endpoint.resolve(at, state_dir)
     chosen = Dialect(dialect.value) if dialect else None
     project = locate(path, entrypoint, environment=environment, dialect=chosen)
@@ -71,7 +88,13 @@ def deploy(
         async with rpc.connect(target) as connection:
             with deploying.Progress() as progress:
                 _, ended = await deploying.deploy(
-                    connection, made, function=function, message=message, watch=progress.watch
+                    connection,
+                    made,
+                    function=function,
+                    message=message,
+                    watch=progress.watch,
+                    gradual=steps,
+                    wait=wait,
                 )
             await deploying.conclude(connection, ended, json=as_json)
 

@@ -22,7 +22,7 @@ def list_versions(
     at: options.Endpoint = None,
     state_dir: options.StateDir = None,
 ) -> None:
-    """List a function's versions, newest first; a star marks the one that serves."""
+    """List a function's versions, newest first, with their shares of the traffic; a star marks the one with the greatest."""
     from controlplane.cli import listing  # noqa: PLC0415  # keeps --help quick
     from controlplane.client import rpc  # noqa: PLC0415  # keeps --help quick
 

@@ -33,7 +33,7 @@ async function settle(result: unknown, request: Request): Promise<Response> {
 /** The 500 that the ingress makes its page of; the exception goes to the function's log. */
 export function failure(error: unknown, request: Request): Response {
   const reason = error instanceof TooManySubrequests ? "exceeded_subrequests" : "exception";
-  report.error(`${request.method} ${new URL(request.url).pathname}`, error);
+  report.error(`${request.method} ${new URL(request.url).pathname}`, error, reason === "exception" ? reason : undefined);
   const message = reason === "exception" ? "The function threw an exception." : "The function sent too many requests.";
   const json = request.headers.get("accept")?.includes("application/json");
   const body = json ? JSON.stringify({ reason, message }) : `${reason}: ${message}`;

@@ -43,7 +43,7 @@ function format(parts: unknown[]): string {
 export const report = {
   ready: () => emit({ event: "ready" }),
   failed: (error: unknown, url: string) => emit({ event: "failed", error: explain(error, url) }),
-  error: (what: string, error: unknown) => log("error", `${what}: ${explain(error)}`),
+  error: (what: string, error: unknown, reason?: string) => log("error", `${what}: ${explain(error)}`, { reason }),
   limit: (reason: string, message: string) => log("limit", `${reason}: ${message}`, { reason }),
 };
 

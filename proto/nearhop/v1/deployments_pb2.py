@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from nearhop.v1 import common_pb2 as nearhop_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cnearhop/v1/deployments.proto\x12\nnearhop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17nearhop/v1/common.proto\"\x9b\x03\n\nDeployment\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12!\n\x06shares\x18\x03 \x03(\x0b\x32\x11.nearhop.v1.Share\x12#\n\x08previous\x18\x04 \x03(\x0b\x32\x11.nearhop.v1.Share\x12+\n\x05phase\x18\x05 \x01(\x0e\x32\x1c.nearhop.v1.Deployment.Phase\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05nodes\x18\t \x03(\x0b\x32\x18.nearhop.v1.NodeProgress\"[\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11PHASE_PROGRESSING\x10\x01\x12\x12\n\x0ePHASE_COMPLETE\x10\x02\x12\x10\n\x0cPHASE_FAILED\x10\x03\"\xd9\x01\n\x0cNodeProgress\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.nearhop.v1.NodeProgress.State\x12\r\n\x05\x65rror\x18\x04 \x01(\t\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x11\n\rSTATE_REFUSED\x10\x03\x12\x15\n\x11STATE_UNREACHABLE\x10\x04\"F\n\rDeployRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\"K\n\x0fRollbackRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x12\n\nto_version\x18\x03 \x01(\r\"(\n\x14GetDeploymentRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t2\xa9\x02\n\x0b\x44\x65ployments\x12=\n\x06\x44\x65ploy\x12\x19.nearhop.v1.DeployRequest\x1a\x16.nearhop.v1.Deployment0\x01\x12\x41\n\x08Rollback\x12\x1b.nearhop.v1.RollbackRequest\x1a\x16.nearhop.v1.Deployment0\x01\x12I\n\rGetDeployment\x12 .nearhop.v1.GetDeploymentRequest\x1a\x16.nearhop.v1.Deployment\x12M\n\x0fWatchDeployment\x12 .nearhop.v1.GetDeploymentRequest\x1a\x16.nearhop.v1.Deployment0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cnearhop/v1/deployments.proto\x12\nnearhop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17nearhop/v1/common.proto\"\xf9\x03\n\nDeployment\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12!\n\x06shares\x18\x03 \x03(\x0b\x32\x11.nearhop.v1.Share\x12#\n\x08previous\x18\x04 \x03(\x0b\x32\x11.nearhop.v1.Share\x12+\n\x05phase\x18\x05 \x01(\x0e\x32\x1c.nearhop.v1.Deployment.Phase\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05nodes\x18\t \x03(\x0b\x32\x18.nearhop.v1.NodeProgress\x12$\n\x07rollout\x18\n \x01(\x0b\x32\x13.nearhop.v1.Rollout\x12\x0c\n\x04note\x18\x0b \x01(\t\"\x84\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11PHASE_PROGRESSING\x10\x01\x12\x12\n\x0ePHASE_COMPLETE\x10\x02\x12\x10\n\x0cPHASE_FAILED\x10\x03\x12\x10\n\x0cPHASE_PAUSED\x10\x04\x12\x15\n\x11PHASE_ROLLED_BACK\x10\x05\"M\n\x07Gradual\x12\r\n\x05steps\x18\x01 \x03(\r\x12\x0f\n\x07pause_s\x18\x02 \x01(\x01\x12\x0c\n\x04hold\x18\x03 \x01(\x08\x12\x14\n\x0cmax_failures\x18\x04 \x01(\r\"\xea\x01\n\x07Rollout\x12\x0f\n\x07version\x18\x01 \x01(\r\x12$\n\x07gradual\x18\x02 \x01(\x0b\x32\x13.nearhop.v1.Gradual\x12\x0c\n\x04step\x18\x03 \x01(\x11\x12+\n\x07step_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nreached_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07next_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61ilures\x18\x07 \x01(\x04\"\xd9\x01\n\x0cNodeProgress\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.nearhop.v1.NodeProgress.State\x12\r\n\x05\x65rror\x18\x04 \x01(\t\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x11\n\rSTATE_REFUSED\x10\x03\x12\x15\n\x11STATE_UNREACHABLE\x10\x04\"l\n\rDeployRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12$\n\x07gradual\x18\x04 \x01(\x0b\x32\x13.nearhop.v1.Gradual\"K\n\x0fRollbackRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x12\n\nto_version\x18\x03 \x01(\r\"\xe2\x01\n\x14\x43hangeRolloutRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x37\n\x06\x63hange\x18\x03 \x01(\x0e\x32\'.nearhop.v1.ChangeRolloutRequest.Change\"k\n\x06\x43hange\x12\x16\n\x12\x43HANGE_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43HANGE_PAUSE\x10\x01\x12\x11\n\rCHANGE_RESUME\x10\x02\x12\x12\n\x0e\x43HANGE_PROMOTE\x10\x03\x12\x10\n\x0c\x43HANGE_ABORT\x10\x04\"(\n\x14GetDeploymentRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t2\xf4\x02\n\x0b\x44\x65ployments\x12=\n\x06\x44\x65ploy\x12\x19.nearhop.v1.DeployRequest\x1a\x16.nearhop.v1.Deployment0\x01\x12\x41\n\x08Rollback\x12\x1b.nearhop.v1.RollbackRequest\x1a\x16.nearhop.v1.Deployment0\x01\x12I\n\rGetDeployment\x12 .nearhop.v1.GetDeploymentRequest\x1a\x16.nearhop.v1.Deployment\x12M\n\x0fWatchDeployment\x12 .nearhop.v1.GetDeploymentRequest\x1a\x16.nearhop.v1.Deployment0\x01\x12I\n\rChangeRollout\x12 .nearhop.v1.ChangeRolloutRequest\x1a\x16.nearhop.v1.Deploymentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +34,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nearhop.v1.deployments_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DEPLOYMENT']._serialized_start=103
-  _globals['_DEPLOYMENT']._serialized_end=514
-  _globals['_DEPLOYMENT_PHASE']._serialized_start=423
-  _globals['_DEPLOYMENT_PHASE']._serialized_end=514
-  _globals['_NODEPROGRESS']._serialized_start=517
-  _globals['_NODEPROGRESS']._serialized_end=734
-  _globals['_NODEPROGRESS_STATE']._serialized_start=625
-  _globals['_NODEPROGRESS_STATE']._serialized_end=734
-  _globals['_DEPLOYREQUEST']._serialized_start=736
-  _globals['_DEPLOYREQUEST']._serialized_end=806
-  _globals['_ROLLBACKREQUEST']._serialized_start=808
-  _globals['_ROLLBACKREQUEST']._serialized_end=883
-  _globals['_GETDEPLOYMENTREQUEST']._serialized_start=885
-  _globals['_GETDEPLOYMENTREQUEST']._serialized_end=925
-  _globals['_DEPLOYMENTS']._serialized_start=928
-  _globals['_DEPLOYMENTS']._serialized_end=1225
+  _globals['_DEPLOYMENT']._serialized_end=608
+  _globals['_DEPLOYMENT_PHASE']._serialized_start=476
+  _globals['_DEPLOYMENT_PHASE']._serialized_end=608
+  _globals['_GRADUAL']._serialized_start=610
+  _globals['_GRADUAL']._serialized_end=687
+  _globals['_ROLLOUT']._serialized_start=690
+  _globals['_ROLLOUT']._serialized_end=924
+  _globals['_NODEPROGRESS']._serialized_start=927
+  _globals['_NODEPROGRESS']._serialized_end=1144
+  _globals['_NODEPROGRESS_STATE']._serialized_start=1035
+  _globals['_NODEPROGRESS_STATE']._serialized_end=1144
+  _globals['_DEPLOYREQUEST']._serialized_start=1146
+  _globals['_DEPLOYREQUEST']._serialized_end=1254
+  _globals['_ROLLBACKREQUEST']._serialized_start=1256
+  _globals['_ROLLBACKREQUEST']._serialized_end=1331
+  _globals['_CHANGEROLLOUTREQUEST']._serialized_start=1334
+  _globals['_CHANGEROLLOUTREQUEST']._serialized_end=1560
+  _globals['_CHANGEROLLOUTREQUEST_CHANGE']._serialized_start=1453
+  _globals['_CHANGEROLLOUTREQUEST_CHANGE']._serialized_end=1560
+  _globals['_GETDEPLOYMENTREQUEST']._serialized_start=1562
+  _globals['_GETDEPLOYMENTREQUEST']._serialized_end=1602
+  _globals['_DEPLOYMENTS']._serialized_start=1605
+  _globals['_DEPLOYMENTS']._serialized_end=1977
 # @@protoc_insertion_point(module_scope)

@@ -54,22 +54,28 @@ class DeploymentsStub:
                 request_serializer=nearhop_dot_v1_dot_deployments__pb2.GetDeploymentRequest.SerializeToString,
                 response_deserializer=nearhop_dot_v1_dot_deployments__pb2.Deployment.FromString,
                 _registered_method=True)
+        self.ChangeRollout = channel.unary_unary(
+                '/nearhop.v1.Deployments/ChangeRollout',
+                request_serializer=nearhop_dot_v1_dot_deployments__pb2.ChangeRolloutRequest.SerializeToString,
+                response_deserializer=nearhop_dot_v1_dot_deployments__pb2.Deployment.FromString,
+                _registered_method=True)
 
 
 class DeploymentsServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Deploy(self, request, context):
-        """Starts a deployment and streams its progress until it has ended; the last message's phase is COMPLETE or FAILED. A client that goes
-        away does not stop the deployment: WatchDeployment picks it up. A newer deployment of the same function supersedes it (FAILED, with
-        that reason).
+        """Starts a deployment and streams its progress until it has ended; the last message's phase is COMPLETE, FAILED or ROLLED_BACK. A client
+        that goes away does not stop the deployment: WatchDeployment picks it up. A newer deployment of the same function supersedes it (FAILED,
+        with that reason). With `gradual` the version's share grows step by step.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Rollback(self, request, context):
-        """Deploys an earlier version again: the one before the present one, or the one named. Streams like Deploy.
+        """Deploys an earlier version again: the one before the present one, or the one named. Streams like Deploy. In the middle of a gradual
+        deployment it gives all the traffic back to the version before it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +90,13 @@ class DeploymentsServicer:
 
     def WatchDeployment(self, request, context):
         """Streams the newest deployment at once and at every change, until it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeRollout(self, request, context):
+        """Pauses, resumes, promotes or aborts the gradual deployment that is under way. FAILED_PRECONDITION when none is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,6 +123,11 @@ def add_DeploymentsServicer_to_server(servicer, server):
             'WatchDeployment': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchDeployment,
                     request_deserializer=nearhop_dot_v1_dot_deployments__pb2.GetDeploymentRequest.FromString,
+                    response_serializer=nearhop_dot_v1_dot_deployments__pb2.Deployment.SerializeToString,
+            ),
+            'ChangeRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeRollout,
+                    request_deserializer=nearhop_dot_v1_dot_deployments__pb2.ChangeRolloutRequest.FromString,
                     response_serializer=nearhop_dot_v1_dot_deployments__pb2.Deployment.SerializeToString,
             ),
     }
@@ -220,6 +238,33 @@ class Deployments:
             target,
             '/nearhop.v1.Deployments/WatchDeployment',
             nearhop_dot_v1_dot_deployments__pb2.GetDeploymentRequest.SerializeToString,
+            nearhop_dot_v1_dot_deployments__pb2.Deployment.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nearhop.v1.Deployments/ChangeRollout',
+            nearhop_dot_v1_dot_deployments__pb2.ChangeRolloutRequest.SerializeToString,
             nearhop_dot_v1_dot_deployments__pb2.Deployment.FromString,
             options,
             channel_credentials,

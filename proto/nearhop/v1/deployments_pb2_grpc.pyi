@@ -32,31 +32,39 @@ class DeploymentsStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DeploymentsAsyncStub: ...
     Deploy: _grpc.UnaryStreamMultiCallable[_deployments_pb2.DeployRequest, _deployments_pb2.Deployment]
-    """Starts a deployment and streams its progress until it has ended; the last message's phase is COMPLETE or FAILED. A client that goes
-    away does not stop the deployment: WatchDeployment picks it up. A newer deployment of the same function supersedes it (FAILED, with
-    that reason).
+    """Starts a deployment and streams its progress until it has ended; the last message's phase is COMPLETE, FAILED or ROLLED_BACK. A client
+    that goes away does not stop the deployment: WatchDeployment picks it up. A newer deployment of the same function supersedes it (FAILED,
+    with that reason). With `gradual` the version's share grows step by step.
     """
     Rollback: _grpc.UnaryStreamMultiCallable[_deployments_pb2.RollbackRequest, _deployments_pb2.Deployment]
-    """Deploys an earlier version again: the one before the present one, or the one named. Streams like Deploy."""
+    """Deploys an earlier version again: the one before the present one, or the one named. Streams like Deploy. In the middle of a gradual
+    deployment it gives all the traffic back to the version before it.
+    """
     GetDeployment: _grpc.UnaryUnaryMultiCallable[_deployments_pb2.GetDeploymentRequest, _deployments_pb2.Deployment]
     """The function's newest deployment. NOT_FOUND before the first."""
     WatchDeployment: _grpc.UnaryStreamMultiCallable[_deployments_pb2.GetDeploymentRequest, _deployments_pb2.Deployment]
     """Streams the newest deployment at once and at every change, until it has ended."""
+    ChangeRollout: _grpc.UnaryUnaryMultiCallable[_deployments_pb2.ChangeRolloutRequest, _deployments_pb2.Deployment]
+    """Pauses, resumes, promotes or aborts the gradual deployment that is under way. FAILED_PRECONDITION when none is."""
 
 @_typing.type_check_only
 class DeploymentsAsyncStub(DeploymentsStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Deploy: _aio.UnaryStreamMultiCallable[_deployments_pb2.DeployRequest, _deployments_pb2.Deployment]  # type: ignore[assignment]
-    """Starts a deployment and streams its progress until it has ended; the last message's phase is COMPLETE or FAILED. A client that goes
-    away does not stop the deployment: WatchDeployment picks it up. A newer deployment of the same function supersedes it (FAILED, with
-    that reason).
+    """Starts a deployment and streams its progress until it has ended; the last message's phase is COMPLETE, FAILED or ROLLED_BACK. A client
+    that goes away does not stop the deployment: WatchDeployment picks it up. A newer deployment of the same function supersedes it (FAILED,
+    with that reason). With `gradual` the version's share grows step by step.
     """
     Rollback: _aio.UnaryStreamMultiCallable[_deployments_pb2.RollbackRequest, _deployments_pb2.Deployment]  # type: ignore[assignment]
-    """Deploys an earlier version again: the one before the present one, or the one named. Streams like Deploy."""
+    """Deploys an earlier version again: the one before the present one, or the one named. Streams like Deploy. In the middle of a gradual
+    deployment it gives all the traffic back to the version before it.
+    """
     GetDeployment: _aio.UnaryUnaryMultiCallable[_deployments_pb2.GetDeploymentRequest, _deployments_pb2.Deployment]  # type: ignore[assignment]
     """The function's newest deployment. NOT_FOUND before the first."""
     WatchDeployment: _aio.UnaryStreamMultiCallable[_deployments_pb2.GetDeploymentRequest, _deployments_pb2.Deployment]  # type: ignore[assignment]
     """Streams the newest deployment at once and at every change, until it has ended."""
+    ChangeRollout: _aio.UnaryUnaryMultiCallable[_deployments_pb2.ChangeRolloutRequest, _deployments_pb2.Deployment]  # type: ignore[assignment]
+    """Pauses, resumes, promotes or aborts the gradual deployment that is under way. FAILED_PRECONDITION when none is."""
 
 class DeploymentsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -65,9 +73,9 @@ class DeploymentsServicer(metaclass=_abc_1.ABCMeta):
         request: _deployments_pb2.DeployRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_deployments_pb2.Deployment], _abc.AsyncIterator[_deployments_pb2.Deployment]]:
-        """Starts a deployment and streams its progress until it has ended; the last message's phase is COMPLETE or FAILED. A client that goes
-        away does not stop the deployment: WatchDeployment picks it up. A newer deployment of the same function supersedes it (FAILED, with
-        that reason).
+        """Starts a deployment and streams its progress until it has ended; the last message's phase is COMPLETE, FAILED or ROLLED_BACK. A client
+        that goes away does not stop the deployment: WatchDeployment picks it up. A newer deployment of the same function supersedes it (FAILED,
+        with that reason). With `gradual` the version's share grows step by step.
         """
 
     @_abc_1.abstractmethod
@@ -76,7 +84,9 @@ class DeploymentsServicer(metaclass=_abc_1.ABCMeta):
         request: _deployments_pb2.RollbackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_deployments_pb2.Deployment], _abc.AsyncIterator[_deployments_pb2.Deployment]]:
-        """Deploys an earlier version again: the one before the present one, or the one named. Streams like Deploy."""
+        """Deploys an earlier version again: the one before the present one, or the one named. Streams like Deploy. In the middle of a gradual
+        deployment it gives all the traffic back to the version before it.
+        """
 
     @_abc_1.abstractmethod
     def GetDeployment(
@@ -93,5 +103,13 @@ class DeploymentsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_deployments_pb2.Deployment], _abc.AsyncIterator[_deployments_pb2.Deployment]]:
         """Streams the newest deployment at once and at every change, until it has ended."""
+
+    @_abc_1.abstractmethod
+    def ChangeRollout(
+        self,
+        request: _deployments_pb2.ChangeRolloutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deployments_pb2.Deployment, _abc.Awaitable[_deployments_pb2.Deployment]]:
+        """Pauses, resumes, promotes or aborts the gradual deployment that is under way. FAILED_PRECONDITION when none is."""
 
 def add_DeploymentsServicer_to_server(servicer: DeploymentsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

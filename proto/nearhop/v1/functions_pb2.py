@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from nearhop.v1 import common_pb2 as nearhop_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1anearhop/v1/functions.proto\x12\nnearhop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17nearhop/v1/common.proto\"\xbc\x02\n\x08\x46unction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\thostnames\x18\x02 \x03(\t\x12\"\n\x06limits\x18\x03 \x01(\x0b\x32\x12.nearhop.v1.Limits\x12\x16\n\x0e\x61\x63tive_version\x18\x04 \x01(\r\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x06 \x01(\x04\x12%\n\x06routes\x18\x07 \x03(\x0b\x32\x15.nearhop.v1.PathRoute\x12)\n\nrate_limit\x18\x08 \x01(\x0b\x32\x15.nearhop.v1.RateLimit\x12*\n\x07routing\x18\t \x01(\x0b\x32\x19.nearhop.v1.RoutingPolicy\x12\x13\n\x0b\x63\x61\x63he_epoch\x18\n \x01(\x04\"\xee\x01\n\x15\x43reateFunctionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\"\n\x06limits\x18\x03 \x01(\x0b\x32\x12.nearhop.v1.Limits\x12\x11\n\thostnames\x18\x04 \x03(\t\x12%\n\x06routes\x18\x05 \x03(\x0b\x32\x15.nearhop.v1.PathRoute\x12)\n\nrate_limit\x18\x06 \x01(\x0b\x32\x15.nearhop.v1.RateLimit\x12*\n\x07routing\x18\x07 \x01(\x0b\x32\x19.nearhop.v1.RoutingPolicy\"\xd6\x02\n\x15UpdateFunctionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x19\n\x11\x65xpected_revision\x18\x03 \x01(\x04\x12\"\n\x06limits\x18\x04 \x01(\x0b\x32\x12.nearhop.v1.Limits\x12>\n\thostnames\x18\x05 \x01(\x0b\x32+.nearhop.v1.UpdateFunctionRequest.Hostnames\x12)\n\nrate_limit\x18\x06 \x01(\x0b\x32\x15.nearhop.v1.RateLimit\x12*\n\x07routing\x18\x07 \x01(\x0b\x32\x19.nearhop.v1.RoutingPolicy\x1a\x45\n\tHostnames\x12\x11\n\thostnames\x18\x01 \x03(\t\x12%\n\x06routes\x18\x02 \x03(\x0b\x32\x15.nearhop.v1.PathRoute\"5\n\x11PurgeCacheRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\")\n\x12PurgeCacheResponse\x12\x13\n\x0b\x63\x61\x63he_epoch\x18\x01 \x01(\x04\"U\n\x10PutSecretRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05value\x18\x04 \x01(\t\"\x13\n\x11PutSecretResponse\"I\n\x13\x44\x65leteSecretRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\x16\n\x14\x44\x65leteSecretResponse\"&\n\x12ListSecretsRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\"$\n\x13ListSecretsResponse\x12\r\n\x05names\x18\x01 \x03(\t\"#\n\x0fTailLogsRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\"V\n\nLogEntries\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.nearhop.v1.LogEntry\x12\x0e\n\x06missed\x18\x02 \x01(\x04\x12\x11\n\telsewhere\x18\x03 \x03(\t\"\"\n\x12GetFunctionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x16\n\x14ListFunctionsRequest\"@\n\x15ListFunctionsResponse\x12\'\n\tfunctions\x18\x01 \x03(\x0b\x32\x14.nearhop.v1.Function\"9\n\x15\x44\x65leteFunctionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x18\n\x16\x44\x65leteFunctionResponse2\x92\x06\n\tFunctions\x12I\n\x0e\x43reateFunction\x12!.nearhop.v1.CreateFunctionRequest\x1a\x14.nearhop.v1.Function\x12\x43\n\x0bGetFunction\x12\x1e.nearhop.v1.GetFunctionRequest\x1a\x14.nearhop.v1.Function\x12T\n\rListFunctions\x12 .nearhop.v1.ListFunctionsRequest\x1a!.nearhop.v1.ListFunctionsResponse\x12I\n\x0eUpdateFunction\x12!.nearhop.v1.UpdateFunctionRequest\x1a\x14.nearhop.v1.Function\x12K\n\nPurgeCache\x12\x1d.nearhop.v1.PurgeCacheRequest\x1a\x1e.nearhop.v1.PurgeCacheResponse\x12H\n\tPutSecret\x12\x1c.nearhop.v1.PutSecretRequest\x1a\x1d.nearhop.v1.PutSecretResponse\x12Q\n\x0c\x44\x65leteSecret\x12\x1f.nearhop.v1.DeleteSecretRequest\x1a .nearhop.v1.DeleteSecretResponse\x12N\n\x0bListSecrets\x12\x1e.nearhop.v1.ListSecretsRequest\x1a\x1f.nearhop.v1.ListSecretsResponse\x12\x41\n\x08TailLogs\x12\x1b.nearhop.v1.TailLogsRequest\x1a\x16.nearhop.v1.LogEntries0\x01\x12W\n\x0e\x44\x65leteFunction\x12!.nearhop.v1.DeleteFunctionRequest\x1a\".nearhop.v1.DeleteFunctionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1anearhop/v1/functions.proto\x12\nnearhop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17nearhop/v1/common.proto\"\xdf\x02\n\x08\x46unction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\thostnames\x18\x02 \x03(\t\x12\"\n\x06limits\x18\x03 \x01(\x0b\x32\x12.nearhop.v1.Limits\x12\x16\n\x0e\x61\x63tive_version\x18\x04 \x01(\r\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x06 \x01(\x04\x12%\n\x06routes\x18\x07 \x03(\x0b\x32\x15.nearhop.v1.PathRoute\x12)\n\nrate_limit\x18\x08 \x01(\x0b\x32\x15.nearhop.v1.RateLimit\x12*\n\x07routing\x18\t \x01(\x0b\x32\x19.nearhop.v1.RoutingPolicy\x12\x13\n\x0b\x63\x61\x63he_epoch\x18\n \x01(\x04\x12!\n\x06shares\x18\x0b \x03(\x0b\x32\x11.nearhop.v1.Share\"\xee\x01\n\x15\x43reateFunctionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\"\n\x06limits\x18\x03 \x01(\x0b\x32\x12.nearhop.v1.Limits\x12\x11\n\thostnames\x18\x04 \x03(\t\x12%\n\x06routes\x18\x05 \x03(\x0b\x32\x15.nearhop.v1.PathRoute\x12)\n\nrate_limit\x18\x06 \x01(\x0b\x32\x15.nearhop.v1.RateLimit\x12*\n\x07routing\x18\x07 \x01(\x0b\x32\x19.nearhop.v1.RoutingPolicy\"\xd6\x02\n\x15UpdateFunctionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x19\n\x11\x65xpected_revision\x18\x03 \x01(\x04\x12\"\n\x06limits\x18\x04 \x01(\x0b\x32\x12.nearhop.v1.Limits\x12>\n\thostnames\x18\x05 \x01(\x0b\x32+.nearhop.v1.UpdateFunctionRequest.Hostnames\x12)\n\nrate_limit\x18\x06 \x01(\x0b\x32\x15.nearhop.v1.RateLimit\x12*\n\x07routing\x18\x07 \x01(\x0b\x32\x19.nearhop.v1.RoutingPolicy\x1a\x45\n\tHostnames\x12\x11\n\thostnames\x18\x01 \x03(\t\x12%\n\x06routes\x18\x02 \x03(\x0b\x32\x15.nearhop.v1.PathRoute\"5\n\x11PurgeCacheRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\")\n\x12PurgeCacheResponse\x12\x13\n\x0b\x63\x61\x63he_epoch\x18\x01 \x01(\x04\"U\n\x10PutSecretRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05value\x18\x04 \x01(\t\"\x13\n\x11PutSecretResponse\"I\n\x13\x44\x65leteSecretRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\x16\n\x14\x44\x65leteSecretResponse\"&\n\x12ListSecretsRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\"$\n\x13ListSecretsResponse\x12\r\n\x05names\x18\x01 \x03(\t\"#\n\x0fTailLogsRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\"V\n\nLogEntries\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.nearhop.v1.LogEntry\x12\x0e\n\x06missed\x18\x02 \x01(\x04\x12\x11\n\telsewhere\x18\x03 \x03(\t\"\"\n\x12GetFunctionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x16\n\x14ListFunctionsRequest\"@\n\x15ListFunctionsResponse\x12\'\n\tfunctions\x18\x01 \x03(\x0b\x32\x14.nearhop.v1.Function\"9\n\x15\x44\x65leteFunctionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x18\n\x16\x44\x65leteFunctionResponse2\x92\x06\n\tFunctions\x12I\n\x0e\x43reateFunction\x12!.nearhop.v1.CreateFunctionRequest\x1a\x14.nearhop.v1.Function\x12\x43\n\x0bGetFunction\x12\x1e.nearhop.v1.GetFunctionRequest\x1a\x14.nearhop.v1.Function\x12T\n\rListFunctions\x12 .nearhop.v1.ListFunctionsRequest\x1a!.nearhop.v1.ListFunctionsResponse\x12I\n\x0eUpdateFunction\x12!.nearhop.v1.UpdateFunctionRequest\x1a\x14.nearhop.v1.Function\x12K\n\nPurgeCache\x12\x1d.nearhop.v1.PurgeCacheRequest\x1a\x1e.nearhop.v1.PurgeCacheResponse\x12H\n\tPutSecret\x12\x1c.nearhop.v1.PutSecretRequest\x1a\x1d.nearhop.v1.PutSecretResponse\x12Q\n\x0c\x44\x65leteSecret\x12\x1f.nearhop.v1.DeleteSecretRequest\x1a .nearhop.v1.DeleteSecretResponse\x12N\n\x0bListSecrets\x12\x1e.nearhop.v1.ListSecretsRequest\x1a\x1f.nearhop.v1.ListSecretsResponse\x12\x41\n\x08TailLogs\x12\x1b.nearhop.v1.TailLogsRequest\x1a\x16.nearhop.v1.LogEntries0\x01\x12W\n\x0e\x44\x65leteFunction\x12!.nearhop.v1.DeleteFunctionRequest\x1a\".nearhop.v1.DeleteFunctionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,43 +34,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nearhop.v1.functions_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FUNCTION']._serialized_start=101
-  _globals['_FUNCTION']._serialized_end=417
-  _globals['_CREATEFUNCTIONREQUEST']._serialized_start=420
-  _globals['_CREATEFUNCTIONREQUEST']._serialized_end=658
-  _globals['_UPDATEFUNCTIONREQUEST']._serialized_start=661
-  _globals['_UPDATEFUNCTIONREQUEST']._serialized_end=1003
-  _globals['_UPDATEFUNCTIONREQUEST_HOSTNAMES']._serialized_start=934
-  _globals['_UPDATEFUNCTIONREQUEST_HOSTNAMES']._serialized_end=1003
-  _globals['_PURGECACHEREQUEST']._serialized_start=1005
-  _globals['_PURGECACHEREQUEST']._serialized_end=1058
-  _globals['_PURGECACHERESPONSE']._serialized_start=1060
-  _globals['_PURGECACHERESPONSE']._serialized_end=1101
-  _globals['_PUTSECRETREQUEST']._serialized_start=1103
-  _globals['_PUTSECRETREQUEST']._serialized_end=1188
-  _globals['_PUTSECRETRESPONSE']._serialized_start=1190
-  _globals['_PUTSECRETRESPONSE']._serialized_end=1209
-  _globals['_DELETESECRETREQUEST']._serialized_start=1211
-  _globals['_DELETESECRETREQUEST']._serialized_end=1284
-  _globals['_DELETESECRETRESPONSE']._serialized_start=1286
-  _globals['_DELETESECRETRESPONSE']._serialized_end=1308
-  _globals['_LISTSECRETSREQUEST']._serialized_start=1310
-  _globals['_LISTSECRETSREQUEST']._serialized_end=1348
-  _globals['_LISTSECRETSRESPONSE']._serialized_start=1350
-  _globals['_LISTSECRETSRESPONSE']._serialized_end=1386
-  _globals['_TAILLOGSREQUEST']._serialized_start=1388
-  _globals['_TAILLOGSREQUEST']._serialized_end=1423
-  _globals['_LOGENTRIES']._serialized_start=1425
-  _globals['_LOGENTRIES']._serialized_end=1511
-  _globals['_GETFUNCTIONREQUEST']._serialized_start=1513
-  _globals['_GETFUNCTIONREQUEST']._serialized_end=1547
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=1549
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=1571
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=1573
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=1637
-  _globals['_DELETEFUNCTIONREQUEST']._serialized_start=1639
-  _globals['_DELETEFUNCTIONREQUEST']._serialized_end=1696
-  _globals['_DELETEFUNCTIONRESPONSE']._serialized_start=1698
-  _globals['_DELETEFUNCTIONRESPONSE']._serialized_end=1722
-  _globals['_FUNCTIONS']._serialized_start=1725
-  _globals['_FUNCTIONS']._serialized_end=2511
+  _globals['_FUNCTION']._serialized_end=452
+  _globals['_CREATEFUNCTIONREQUEST']._serialized_start=455
+  _globals['_CREATEFUNCTIONREQUEST']._serialized_end=693
+  _globals['_UPDATEFUNCTIONREQUEST']._serialized_start=696
+  _globals['_UPDATEFUNCTIONREQUEST']._serialized_end=1038
+  _globals['_UPDATEFUNCTIONREQUEST_HOSTNAMES']._serialized_start=969
+  _globals['_UPDATEFUNCTIONREQUEST_HOSTNAMES']._serialized_end=1038
+  _globals['_PURGECACHEREQUEST']._serialized_start=1040
+  _globals['_PURGECACHEREQUEST']._serialized_end=1093
+  _globals['_PURGECACHERESPONSE']._serialized_start=1095
+  _globals['_PURGECACHERESPONSE']._serialized_end=1136
+  _globals['_PUTSECRETREQUEST']._serialized_start=1138
+  _globals['_PUTSECRETREQUEST']._serialized_end=1223
+  _globals['_PUTSECRETRESPONSE']._serialized_start=1225
+  _globals['_PUTSECRETRESPONSE']._serialized_end=1244
+  _globals['_DELETESECRETREQUEST']._serialized_start=1246
+  _globals['_DELETESECRETREQUEST']._serialized_end=1319
+  _globals['_DELETESECRETRESPONSE']._serialized_start=1321
+  _globals['_DELETESECRETRESPONSE']._serialized_end=1343
+  _globals['_LISTSECRETSREQUEST']._serialized_start=1345
+  _globals['_LISTSECRETSREQUEST']._serialized_end=1383
+  _globals['_LISTSECRETSRESPONSE']._serialized_start=1385
+  _globals['_LISTSECRETSRESPONSE']._serialized_end=1421
+  _globals['_TAILLOGSREQUEST']._serialized_start=1423
+  _globals['_TAILLOGSREQUEST']._serialized_end=1458
+  _globals['_LOGENTRIES']._serialized_start=1460
+  _globals['_LOGENTRIES']._serialized_end=1546
+  _globals['_GETFUNCTIONREQUEST']._serialized_start=1548
+  _globals['_GETFUNCTIONREQUEST']._serialized_end=1582
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=1584
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=1606
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=1608
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=1672
+  _globals['_DELETEFUNCTIONREQUEST']._serialized_start=1674
+  _globals['_DELETEFUNCTIONREQUEST']._serialized_end=1731
+  _globals['_DELETEFUNCTIONRESPONSE']._serialized_start=1733
+  _globals['_DELETEFUNCTIONRESPONSE']._serialized_end=1757
+  _globals['_FUNCTIONS']._serialized_start=1760
+  _globals['_FUNCTIONS']._serialized_end=2546
 # @@protoc_insertion_point(module_scope)

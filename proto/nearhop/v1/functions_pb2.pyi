@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Function(_message.Message):
-    __slots__ = ("name", "hostnames", "limits", "active_version", "created_at", "revision", "routes", "rate_limit", "routing", "cache_epoch")
+    __slots__ = ("name", "hostnames", "limits", "active_version", "created_at", "revision", "routes", "rate_limit", "routing", "cache_epoch", "shares")
     NAME_FIELD_NUMBER: _ClassVar[int]
     HOSTNAMES_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class Function(_message.Message):
     RATE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     CACHE_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
     name: str
     hostnames: _containers.RepeatedScalarFieldContainer[str]
     limits: _common_pb2.Limits
@@ -32,7 +33,8 @@ class Function(_message.Message):
     rate_limit: _common_pb2.RateLimit
     routing: _common_pb2.RoutingPolicy
     cache_epoch: int
-    def __init__(self, name: _Optional[str] = ..., hostnames: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[_common_pb2.Limits, _Mapping]] = ..., active_version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., routes: _Optional[_Iterable[_Union[_common_pb2.PathRoute, _Mapping]]] = ..., rate_limit: _Optional[_Union[_common_pb2.RateLimit, _Mapping]] = ..., routing: _Optional[_Union[_common_pb2.RoutingPolicy, _Mapping]] = ..., cache_epoch: _Optional[int] = ...) -> None: ...
+    shares: _containers.RepeatedCompositeFieldContainer[_common_pb2.Share]
+    def __init__(self, name: _Optional[str] = ..., hostnames: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[_common_pb2.Limits, _Mapping]] = ..., active_version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., routes: _Optional[_Iterable[_Union[_common_pb2.PathRoute, _Mapping]]] = ..., rate_limit: _Optional[_Union[_common_pb2.RateLimit, _Mapping]] = ..., routing: _Optional[_Union[_common_pb2.RoutingPolicy, _Mapping]] = ..., cache_epoch: _Optional[int] = ..., shares: _Optional[_Iterable[_Union[_common_pb2.Share, _Mapping]]] = ...) -> None: ...
 
 class CreateFunctionRequest(_message.Message):
     __slots__ = ("request_id", "name", "limits", "hostnames", "routes", "rate_limit", "routing")

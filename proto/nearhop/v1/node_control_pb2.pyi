@@ -217,7 +217,7 @@ class NodeReport(_message.Message):
     def __init__(self, snapshot_revision: _Optional[int] = ..., placements: _Optional[_Iterable[_Union[PlacementStatus, _Mapping]]] = ..., sandboxes: _Optional[_Iterable[_Union[SandboxStatus, _Mapping]]] = ..., load_1m: _Optional[float] = ..., cpus: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., isolation: _Optional[str] = ..., deno_version: _Optional[str] = ..., haproxy_version: _Optional[str] = ..., ingress_ready: _Optional[bool] = ..., load_limit: _Optional[float] = ...) -> None: ...
 
 class PlacementStatus(_message.Message):
-    __slots__ = ("function", "generation", "state", "active_version", "error", "overruns", "breaker_open")
+    __slots__ = ("function", "generation", "state", "active_version", "error", "overruns", "breaker_open", "versions")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[PlacementStatus.State]
@@ -242,6 +242,7 @@ class PlacementStatus(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     OVERRUNS_FIELD_NUMBER: _ClassVar[int]
     BREAKER_OPEN_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
     function: str
     generation: int
     state: PlacementStatus.State
@@ -249,7 +250,25 @@ class PlacementStatus(_message.Message):
     error: str
     overruns: _containers.ScalarMap[str, int]
     breaker_open: bool
-    def __init__(self, function: _Optional[str] = ..., generation: _Optional[int] = ..., state: _Optional[_Union[PlacementStatus.State, str]] = ..., active_version: _Optional[int] = ..., error: _Optional[str] = ..., overruns: _Optional[_Mapping[str, int]] = ..., breaker_open: _Optional[bool] = ...) -> None: ...
+    versions: _containers.RepeatedCompositeFieldContainer[VersionStatus]
+    def __init__(self, function: _Optional[str] = ..., generation: _Optional[int] = ..., state: _Optional[_Union[PlacementStatus.State, str]] = ..., active_version: _Optional[int] = ..., error: _Optional[str] = ..., overruns: _Optional[_Mapping[str, int]] = ..., breaker_open: _Optional[bool] = ..., versions: _Optional[_Iterable[_Union[VersionStatus, _Mapping]]] = ...) -> None: ...
+
+class VersionStatus(_message.Message):
+    __slots__ = ("number", "failures", "breaker_open")
+    class FailuresEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    BREAKER_OPEN_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    failures: _containers.ScalarMap[str, int]
+    breaker_open: bool
+    def __init__(self, number: _Optional[int] = ..., failures: _Optional[_Mapping[str, int]] = ..., breaker_open: _Optional[bool] = ...) -> None: ...
 
 class SandboxStatus(_message.Message):
     __slots__ = ("function", "version", "state", "memory_bytes", "cpu_s", "requests", "terminations", "last_termination")

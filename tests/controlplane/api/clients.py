@@ -77,8 +77,13 @@ class Client:
         fields = {"request_id": fresh(), "function": function, "digest": digest, "dialect": common_pb2.DIALECT_WORKERS}
         return await self.versions.CreateVersion(versions_pb2.CreateVersionRequest(**{**fields, **more}), timeout=10)
 
-    def deploy(self, version: int, function: str = "hello", request_id: str | None = None) -> Any:
-        request = deployments_pb2.DeployRequest(request_id=request_id or fresh(), function=function, version=version)
+    def deploy(self, version: int, function: str = "hello", request_id: str | None = None, **gradual: Any) -> Any:
+        request = deployments_pb2.DeployRequest(
+            request_id=request_id or fresh(),
+            function=function,
+            version=version,
+            gradual=deployments_pb2.Gradual(**gradual) if gradual else None,
+        )
         return self.deployments.Deploy(request, timeout=30)
 
     async def deployed(self, version: int, function: str = "hello") -> deployments_pb2.Deployment:
@@ -183,6 +188,7 @@ class Agent:
         self.scheduled: list[node_control_pb2.ScheduledEvent] = []
         self.ended: grpc.aio.AioRpcError | None = None
         self.welcomed = asyncio.Event()
+        self.failures: dict[int, int] = {}  # by version
         self._more = more
         self._address = address
         self._changed = asyncio.Event()
@@ -239,6 +245,10 @@ class Agent:
                     state=state,
                     active_version=active,
                     error=error,
+                    versions=[
+                        node_control_pb2.VersionStatus(number=number, failures={"exception": count})
+                        for number, count in self.failures.items()
+                    ],
                 )
             )
         report = node_control_pb2.NodeReport(

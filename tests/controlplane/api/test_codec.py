@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,17 +10,21 @@ from controlplane.model import (
     Deployment,
     EndedDeployment,
     Function,
+    Gradual,
     NodeProgress,
     NodeReport,
     Phase,
     PlacementState,
     PlacementStatus,
     Progress,
+    Rollout,
     SandboxStatus,
     Share,
     Verdict,
+    VersionStatus,
     Witness,
 )
+from controlplane.rollout import Decision
 from nearhop.v1 import deployments_pb2, node_control_pb2, nodes_pb2
 
 counts = st.integers(0, 2**32 - 1)
@@ -39,6 +44,9 @@ reports = st.builds(
             st.text(max_size=9),
             st.dictionaries(st.text(max_size=9), counts, max_size=3),
             st.booleans(),
+            st.builds(
+                VersionStatus, counts, st.dictionaries(st.text(max_size=9), counts, max_size=3), st.booleans()
+            ).map(lambda version: (version,)),
         )
     ),
     sandboxes=st.tuples(
@@ -103,8 +111,25 @@ def test_a_deployment_is_told_as_it_is_or_as_it_goes() -> None:
     message = codec.deployment(DEPLOYMENT)
     assert (message.phase, message.reason, message.ended_at.seconds) == (message.PHASE_COMPLETE, "done", 2)
     assert (message.nodes[0].state, message.nodes[0].error) == (deployments_pb2.NodeProgress.STATE_REFUSED, "why")
-    now = codec.deployment(DEPLOYMENT, reason="going", nodes=[NodeProgress("b", "london", Progress.PENDING)])
+    going = Decision(Phase.PROGRESSING, "going", (NodeProgress("b", "london", Progress.PENDING),), failures=3)
+    now = codec.deployment(DEPLOYMENT, going)
     assert (now.reason, now.nodes[0].node) == ("going", "b")
+    assert codec.deployment(DEPLOYMENT, replace(going, phase=Phase.FAILED)).reason == "ending"
+
+
+def test_a_rollout_is_told_with_what_comes_next() -> None:
+    steps = Rollout(3, 2, Gradual((10, 100), 30.0), 0, 5.0, 6.0)
+    record = replace(DEPLOYMENT, phase=Phase.PROGRESSING, ended_at=None, rollout=steps, note="n")
+    message = codec.deployment(record, Decision(Phase.PROGRESSING, "going", (), failures=3))
+    rollout = message.rollout
+    assert (rollout.version, list(rollout.gradual.steps), rollout.gradual.max_failures) == (3, [10, 100], 10)
+    assert (rollout.step, rollout.reached_at.seconds, rollout.next_at.seconds, rollout.failures) == (0, 6, 36, 3)
+    assert message.note == "n"
+    paused = codec.deployment(replace(record, phase=Phase.PAUSED)).rollout
+    assert not paused.HasField("next_at")
+    assert not codec.deployment(replace(record, rollout=replace(steps, reached_at=None))).rollout.HasField("reached_at")
+    assert codec.gradual(rollout.gradual) == steps.gradual
+    assert codec.gradual(deployments_pb2.Gradual(steps=[100])) == Gradual((100,))
 
 
 def test_an_earlier_deployment_is_told_as_it_ended() -> None:

@@ -1,6 +1,8 @@
 import asyncio
+from typing import Any
 
 import grpc
+import pytest
 
 from controlplane.server import ControlPlane
 from nearhop.v1 import deployments_pb2, functions_pb2
@@ -221,3 +223,133 @@ async def test_what_cannot_be_deployed_is_refused(client: Client) -> None:
         assert (failed.code, failed.reason) == (code, reason)
     failed = await failure(client.deploy(0, "..", request_id="/"))
     assert set(failed.violations) == {"request_id", "function", "version"}
+
+
+ROLLOUT = deployments_pb2.ChangeRolloutRequest
+
+
+def change(client: Client, wish: int, request_id: str | None = None) -> Any:
+    request = ROLLOUT(request_id=request_id or fresh(), function="hello", change=wish)
+    return client.deployments.ChangeRollout(request, timeout=10)
+
+
+def shares(deployment: deployments_pb2.Deployment) -> dict[int, int]:
+    return {share.version: share.percent for share in deployment.shares}
+
+
+async def test_shares_grow_step_by_step_and_each_is_streamed(client: Client) -> None:
+    await prepare(client, 2)
+    async with Agent(client.address, "tokyo-1") as tokyo:
+        await client.deployed(1)
+        seen = [message async for message in client.deploy(2, steps=[10, 50, 100], pause_s=0.1)]
+        told = [shares(message) for message in seen]
+        grown = [item for item, before in zip(told, [None, *told], strict=False) if item != before]
+        assert grown == [{1: 100, 2: 0}, {1: 90, 2: 10}, {1: 50, 2: 50}, {2: 100}]
+        assert {message.rollout.version for message in seen} == {2}
+        assert seen[-1].phase == PHASE.PHASE_COMPLETE
+        placed = [
+            {version.number: version.percent for version in snapshot.placements[0].versions}
+            for snapshot in tokyo.snapshots
+            if snapshot.placements
+        ]
+        assert placed == [{1: 100}, *grown]
+        assert await active(client) == 2
+
+
+async def test_a_rollout_is_paused_resumed_promoted_and_aborted(client: Client) -> None:
+    await prepare(client, 3)
+    async with Agent(client.address, "tokyo-1"):
+        await client.deployed(1)
+        call = client.deploy(2, steps=[10, 50, 100], hold=True)
+        while (message := await call.read()).phase != PHASE.PHASE_PAUSED:
+            pass
+        assert shares(message) == {1: 90, 2: 10}
+        function = await client.functions.GetFunction(functions_pb2.GetFunctionRequest(name="hello"))
+        assert {share.version: share.percent for share in function.shares} == {1: 90, 2: 10}
+        once = fresh()
+        resumed = await change(client, ROLLOUT.CHANGE_RESUME, once)
+        assert resumed.phase == PHASE.PHASE_PROGRESSING
+        while (message := await call.read()).phase != PHASE.PHASE_PAUSED or shares(message) != {1: 50, 2: 50}:
+            pass
+        assert await change(client, ROLLOUT.CHANGE_RESUME, once) == resumed  # a repeat changes nothing
+        assert (await get(client)).phase == PHASE.PHASE_PAUSED
+        await change(client, ROLLOUT.CHANGE_PROMOTE)
+        done = await last(call)
+        assert (done.phase, shares(done)) == (PHASE.PHASE_COMPLETE, {2: 100})
+        failed = await failure(change(client, ROLLOUT.CHANGE_PAUSE))
+        assert (failed.code, failed.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_ROLLOUT")
+        call = client.deploy(3, steps=[10, 100], pause_s=600)
+        while (message := await call.read()).rollout.step < 0:
+            pass
+        paused = await change(client, ROLLOUT.CHANGE_PAUSE)
+        assert (paused.phase, shares(paused)) == (PHASE.PHASE_PAUSED, {2: 90, 3: 10})
+        back = await change(client, ROLLOUT.CHANGE_ABORT)
+        assert back.phase == PHASE.PHASE_ROLLED_BACK
+        assert back.reason.startswith("aborted by ")
+        assert (await last(call)).phase == PHASE.PHASE_ROLLED_BACK
+        assert await active(client) == 2
+
+
+async def test_failures_that_nodes_report_roll_it_back(client: Client) -> None:
+    await prepare(client, 2)
+    async with Agent(client.address, "tokyo-1") as tokyo:
+        await client.deployed(1)
+        call = client.deploy(2, steps=[10, 100], pause_s=600, max_failures=4)
+        while (message := await call.read()).rollout.step < 0:
+            pass
+        tokyo.failures = {1: 100, 2: 4}
+        while (message := await call.read()).rollout.failures < 4:
+            pass
+        assert message.phase == PHASE.PHASE_PROGRESSING
+        tokyo.failures = {1: 100, 2: 5}
+        done = await last(call)
+        assert done.phase == PHASE.PHASE_ROLLED_BACK
+        assert done.reason == "version 2 has failed 5 times within a step (exception 5); at most 4 are borne"
+        await tokyo.until(lambda it: it.versions() == {"hello": [1]})
+
+
+async def test_a_rollback_in_the_middle_of_a_rollout(client: Client) -> None:
+    await prepare(client, 2)
+    async with Agent(client.address, "tokyo-1") as tokyo:
+        await client.deployed(1)
+        call = client.deploy(2, steps=[10, 100], hold=True)
+        while (await call.read()).phase != PHASE.PHASE_PAUSED:
+            pass
+        done = await last(rollback(client))
+        assert (done.phase, shares(done), done.generation) == (PHASE.PHASE_COMPLETE, {1: 100}, 3)
+        superseded = await last(call)
+        assert (superseded.phase, superseded.reason) == (PHASE.PHASE_FAILED, "superseded by generation 3")
+        assert tokyo.versions() == {"hello": [1]}
+
+
+async def test_steps_without_a_stable_version_are_all_at_once_with_a_note(client: Client) -> None:
+    await prepare(client)
+    async with Agent(client.address, "tokyo-1"):
+        done = await last(client.deploy(1, steps=[10, 100]))
+        assert (done.phase, done.HasField("rollout")) == (PHASE.PHASE_COMPLETE, False)
+        assert "no version is in force" in done.note
+
+
+@pytest.mark.parametrize(
+    ("gradual", "fields"),
+    [
+        ({"pause_s": 1.0}, {"gradual.steps"}),
+        ({"steps": [10, 90]}, {"gradual.steps"}),
+        ({"steps": [10, 10, 100]}, {"gradual.steps[1]"}),
+        ({"steps": [101]}, {"gradual.steps[0]", "gradual.steps"}),
+        ({"steps": [*range(21), 100]}, {"gradual.steps"}),
+        ({"steps": [100], "pause_s": -1.0}, {"gradual.pause_s"}),
+        ({"steps": [100], "pause_s": float("nan")}, {"gradual.pause_s"}),
+        ({"steps": [100], "pause_s": 700_000.0}, {"gradual.pause_s"}),
+        ({"steps": [100], "max_failures": 1_000_001}, {"gradual.max_failures"}),
+    ],
+)
+async def test_steps_that_make_no_sense_are_refused(client: Client, gradual: dict[str, Any], fields: set[str]) -> None:
+    assert set((await failure(client.deploy(1, **gradual))).violations) == fields
+
+
+async def test_a_change_that_makes_no_sense_is_refused(client: Client) -> None:
+    for wish in (ROLLOUT.CHANGE_UNSPECIFIED, 9):
+        assert set((await failure(change(client, wish))).violations) == {"change"}
+    failed = await failure(change(client, ROLLOUT.CHANGE_ABORT))
+    assert (failed.code, failed.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_ROLLOUT")

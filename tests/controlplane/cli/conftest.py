@@ -49,13 +49,18 @@ class Fleet:
     refuse: str = ""
     down: bool = False
     asked: list[Any] = field(default_factory=list)
+    rollouts: dict[str, deployments_pb2.Deployment] = field(default_factory=dict)
+    changes: list[int] = field(default_factory=list)
     routers: list[routing_pb2.Router] = field(
         default_factory=lambda: [routing_pb2.Router(id="r1", dns="127.0.0.1:7453", http="127.0.0.1:7454")]
     )
 
     def function(self, name: str) -> functions_pb2.Function:
         return functions_pb2.Function(
-            name=name, hostnames=[f"{name}.nearhop.test"], active_version=self.active.get(name, 0)
+            name=name,
+            hostnames=[f"{name}.nearhop.test"],
+            active_version=self.active.get(name, 0),
+            shares=self.rollouts[name].shares if name in self.rollouts else [],
         )
 
     def node(self, region: str) -> nodes_pb2.Node:
@@ -176,8 +181,44 @@ class Deployments(deployments_pb2_grpc.DeploymentsServicer):
         self.fleet = fleet
 
     async def Deploy(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        if request.HasField("gradual") and request.function in self.fleet.active:
+            yield self._first_step(request)
+            await asyncio.Event().wait()
         for step in self._steps(request.function, request.version):
+            if request.HasField("gradual"):
+                step.note = "all at once"
             yield step
+
+    def _first_step(self, request: Any) -> deployments_pb2.Deployment:
+        percent, stable = request.gradual.steps[0], self.fleet.active[request.function]
+        deployment = deployments_pb2.Deployment(
+            function=request.function,
+            generation=2,
+            shares=[
+                common_pb2.Share(version=stable, percent=100 - percent),
+                common_pb2.Share(version=request.version, percent=percent),
+            ],
+            previous=[common_pb2.Share(version=stable, percent=100)],
+            phase=deployments_pb2.Deployment.PHASE_PROGRESSING,
+            reason=f"version {request.version} has {percent} % of the traffic",
+            rollout=deployments_pb2.Rollout(version=request.version, gradual=request.gradual, failures=1),
+        )
+        deployment.rollout.reached_at.FromSeconds(1_700_000_000)
+        deployment.rollout.next_at.FromSeconds(1_700_000_060)
+        self.fleet.rollouts[request.function] = deployment
+        return deployment
+
+    async def GetDeployment(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return self.fleet.rollouts[request.function]
+
+    async def ChangeRollout(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if request.function not in self.fleet.rollouts:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no gradual deployment is under way")
+        self.fleet.changes.append(request.change)
+        deployment = self.fleet.rollouts[request.function]
+        if request.change == deployments_pb2.ChangeRolloutRequest.CHANGE_ABORT:
+            deployment.phase, deployment.reason = deployments_pb2.Deployment.PHASE_ROLLED_BACK, "aborted by ada"
+        return deployment
 
     async def Rollback(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
         to = request.to_version or self.fleet.active[request.function] - 1

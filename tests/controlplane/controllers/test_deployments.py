@@ -4,6 +4,7 @@ from controlplane.controllers.deployments import Deployments, Rollouts, placed_n
 from controlplane.model import (
     Deployment,
     Function,
+    Gradual,
     Ingress,
     Location,
     Node,
@@ -11,6 +12,7 @@ from controlplane.model import (
     Phase,
     PlacementState,
     PlacementStatus,
+    Rollout,
     Share,
 )
 from controlplane.rollout import PlacedNode
@@ -96,3 +98,23 @@ def test_changes_of_nodes_concern_what_is_in_progress(store: Store) -> None:
     ):
         assert list(deployments.concerned(key, view(5))) == expected
     assert list(deployments.everything(view(5))) == ["hello"]
+
+
+GRADUAL = Deployment(
+    "hello", 1, (Share(1, 100), Share(2, 0)), (Share(1, 100),), Phase.PROGRESSING, "", 100.0, "r",
+    rollout=Rollout(2, 1, Gradual((10, 100), 30.0), step_at=100.0),
+)  # fmt: skip
+
+
+async def test_any_leader_goes_on_at_the_right_step(store: Store) -> None:
+    """Each visit is another controller, as after the death of the one before: what it goes by is in the record."""
+    record, seen = GRADUAL, []
+    for now, again in ((101.0, 0.05), (102.0, 30.0), (131.0, 1.0), (132.0, 0.05), (133.0, None)):
+        revision = await store.commit([], [Put(PATH, codec.encode(record))])
+        newest = view(revision, NodeReport("tokyo-1", "i", revision, (STATUS,)), deployment=record)
+        assert await controller(store, now).reconcile("hello", newest) == again
+        record = await written(store)
+        seen.append((record.shares[-1].percent, record.phase))
+    assert seen == [(10, Phase.PROGRESSING)] * 3 + [(100, Phase.PROGRESSING), (100, Phase.COMPLETE)]
+    assert [share.version for share in record.shares] == [2]
+    assert len((await store.list("/nearhop/events/")).items) == 1  # of its end

@@ -37,6 +37,7 @@ CALLERS: dict[str, Principal] = {
 PEOPLE = {"viewer", "deployer", "admin"}
 # Written out by hand, method by method: a change of a right must be made twice.
 EXPECTED: dict[str, set[str]] = {
+    "Deployments/ChangeRollout": {"deployer", "admin"},
     "Deployments/Deploy": {"deployer", "admin"},
     "Deployments/GetDeployment": PEOPLE,
     "Deployments/Rollback": {"deployer", "admin"},
@@ -132,6 +133,7 @@ def test_the_standard_services(method: str, callers: set[str]) -> None:
 
 
 CHANGES = [
+    ("Deployments/ChangeRollout", deployments_pb2.ChangeRolloutRequest, "function"),
     ("Deployments/Deploy", deployments_pb2.DeployRequest, "function"),
     ("Deployments/Rollback", deployments_pb2.RollbackRequest, "function"),
     ("Functions/CreateFunction", functions_pb2.CreateFunctionRequest, "name"),

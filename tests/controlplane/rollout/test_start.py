@@ -3,7 +3,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.model import Deployment, Phase, Share
+from controlplane.model import Deployment, Gradual, Phase, Share
 from controlplane.rollout import begin, rollback_target
 
 
@@ -85,7 +85,7 @@ def test_what_is_in_force_was_complete_or_is_in_progress(history: list[tuple[int
     for version, phase in history:
         last = start(last, version)
         assert (last.previous_generation, last.previous) == good
-        if phase is not Phase.PROGRESSING:
+        if phase not in (Phase.PROGRESSING, Phase.PAUSED):
             last = ended(last, phase)
             assert (last.in_force_generation(), last.in_force()) == (
                 (last.generation, share(version)) if phase is Phase.COMPLETE else good
@@ -93,3 +93,39 @@ def test_what_is_in_force_was_complete_or_is_in_progress(history: list[tuple[int
         if phase is Phase.COMPLETE:
             good = (last.generation, share(version))
         assert rollback_target(last) != last.in_force() or rollback_target(last) == ()
+
+
+STEPS = Gradual((10, 100), 5.0)
+
+
+def in_steps(last: Deployment | None, version: int) -> Deployment:
+    return begin(last, "hello", share(version), request_id="r", now=9.0, gradual=STEPS)
+
+
+def test_steps_begin_with_no_share() -> None:
+    second = in_steps(ended(start(None, 1), Phase.COMPLETE), 2)
+    assert second.rollout is not None
+    assert (second.rollout.version, second.rollout.stable, second.rollout.step, second.rollout.step_at) == (
+        2,
+        1,
+        -1,
+        9.0,
+    )
+    assert second.shares == (Share(1, 100), Share(2, 0))
+    assert second.note == ""
+    assert rollback_target(second) == share(1)
+    paused = replace(second, phase=Phase.PAUSED)
+    third = start(paused, 3)
+    assert (third.previous, third.past[0].phase) == (share(1), Phase.FAILED)
+    back = ended(second, Phase.ROLLED_BACK)
+    assert (back.in_force(), rollback_target(back)) == (share(1), ())
+
+
+def test_without_a_version_to_take_traffic_from_it_goes_all_at_once_and_says_so() -> None:
+    alone = in_steps(None, 1)
+    assert (alone.shares, alone.rollout) == (share(1), None)
+    assert "no version is in force" in alone.note
+    again = in_steps(ended(alone, Phase.COMPLETE), 1)
+    assert (again.shares, again.rollout) == (share(1), None)
+    assert "has all the traffic already" in again.note
+    assert "no version is in force" in in_steps(ended(alone, Phase.FAILED), 2).note

@@ -12,13 +12,17 @@ from controlplane.model import (
     Dialect,
     Event,
     Function,
+    Gradual,
     Limits,
     Location,
     Manifest,
     Node,
     NodeReport,
+    Phase,
     Presence,
+    Rollout,
     Secret,
+    Share,
     Version,
 )
 from controlplane.store import codec
@@ -40,6 +44,13 @@ def test_a_record_survives_the_round_trip(record: Any) -> None:
     assert codec.decode(type(record), codec.encode(record)) == record
 
 
+def test_a_rollout_survives_the_round_trip() -> None:
+    steps = Gradual((10, 100), 30.0, hold=True, max_failures=2)
+    rollout = Rollout(2, 1, steps, 0, 5.0, 6.0, 41, 0, {"a": 3})
+    record = Deployment("f", 2, (), (), Phase.PAUSED, "", 1.0, "r", rollout=rollout, note="n")
+    assert codec.decode(Deployment, codec.encode(record)) == record
+
+
 def test_every_kind_of_record_has_a_type_and_a_schema() -> None:
     assert set(codec.TYPES) == set(Kind)
     assert set(codec.TYPES.values()) == set(codec._SCHEMAS)
@@ -56,6 +67,14 @@ def test_records_of_a_control_plane_without_manifests_are_still_read() -> None:
         b'"entrypoint":"","author":"","message":"","created_at":1.0,"request_id":"r"}}'
     )
     assert codec.decode(Version, version) == Version("hello", 1, "d", 1, Dialect.DENO, "", "", "", 1.0, "r", Manifest())
+    deployment = (
+        b'{"schema":"deployment/1","record":{"function":"hello","generation":2,"shares":[{"version":2,"percent":100}],"previous":'
+        b'[{"version":1,"percent":100}],"phase":"progressing","reason":"","created_at":1.0,"request_id":"r","ended_at":null,'
+        b'"previous_generation":1,"nodes":[],"past":[]}}'
+    )
+    assert codec.decode(Deployment, deployment) == Deployment(
+        "hello", 2, (Share(2, 100),), (Share(1, 100),), Phase.PROGRESSING, "", 1.0, "r", previous_generation=1
+    )
     report = (
         b'{"schema":"report/1","record":{"node":"a","instance":"i","snapshot_revision":1,'
         b'"placements":[{"function":"hello","generation":1,"state":"active","active_version":1,"error":""}]}}'

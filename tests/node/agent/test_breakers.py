@@ -4,6 +4,12 @@ import pytest
 
 from node.agent.breakers import Breakers
 from node.lifecycle.limits import Reason
+from node.plan.records import Dialect, Limits, SandboxSpec, Version
+from node.plan.status import VersionStatus
+
+
+def spec(number: int = 1) -> SandboxSpec:
+    return SandboxSpec("a", Version(number, "0" * 64, 1, Dialect.WORKERS), Limits())
 
 
 class Clock:
@@ -20,22 +26,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def opened(changed: list[str]) -> Breakers:
     breakers = Breakers(changed.append)
     for _ in range(3):
-        breakers.ended("a", Reason.EXCEEDED_CPU)
+        breakers.ended(spec(), Reason.EXCEEDED_CPU)
     return breakers
 
 
 def test_three_overruns_open_it_and_a_time_later_it_is_probed(clock: Clock) -> None:
     changed: list[str] = []
     breakers = opened(changed)
-    assert (breakers.broken, breakers.probed, breakers.is_open("a")) == ({"a"}, frozenset(), True)
+    assert (breakers.broken, breakers.probed, breakers.is_open("a")) == ({("a", 1)}, frozenset(), True)
     assert changed[-1] == "a"
     assert breakers.overruns("a") == {"exceeded_cpu": 3}
     wait = breakers.tick()
     assert wait is not None
     clock.now += wait
     assert breakers.tick() is None
-    assert (breakers.broken, breakers.probed, breakers.is_open("a")) == (frozenset(), {"a"}, True)
-    breakers.served("a", 3)
+    assert (breakers.broken, breakers.probed, breakers.is_open("a")) == (frozenset(), {("a", 1)}, True)
+    breakers.served(spec(), 3)
     assert (breakers.probed, breakers.is_open("a")) == (frozenset(), False)
 
 
@@ -43,15 +49,15 @@ def test_ends_that_are_nobodys_fault_and_strangers_count_for_nothing(clock: Cloc
     changed: list[str] = []
     breakers = Breakers(changed.append)
     for reason in (Reason.RETIRED, Reason.EXCEPTION, Reason.BOOT_FAILED):
-        breakers.ended("a", reason)
-    breakers.served("a", 5)
-    breakers.replaced("a")
+        breakers.ended(spec(), reason)
+    breakers.served(spec(), 5)
+    breakers.replaced("a", [2])
     assert (changed, breakers.overruns("a"), breakers.tick(), breakers.is_open("a")) == ([], {}, None, False)
 
 
 def test_another_version_begins_anew_and_what_is_gone_is_forgotten(clock: Clock) -> None:
     breakers = opened([])
-    breakers.replaced("a")
+    breakers.replaced("a", [2])
     assert (breakers.broken, breakers.overruns("a")) == (frozenset(), {"exceeded_cpu": 3})
     breakers = opened([])
     breakers.keep({"a": 1})
@@ -77,6 +83,25 @@ def test_an_overrun_that_ended_no_sandbox_is_counted_and_opens_nothing() -> None
     changed: list[str] = []
     breakers = Breakers(changed.append)
     for _ in range(5):
-        breakers.overran("a", "exceeded_subrequests")
+        breakers.overran(spec(), "exceeded_subrequests")
     assert (breakers.overruns("a"), breakers.is_open("a")) == ({"exceeded_subrequests": 5}, False)
     assert changed == ["a"] * 5
+
+
+def test_each_version_has_a_breaker_and_a_count_of_its_own(clock: Clock) -> None:
+    changed: list[str] = []
+    breakers = Breakers(changed.append)
+    for _ in range(3):
+        breakers.ended(spec(2), Reason.EXCEEDED_CPU)
+    breakers.ended(spec(1), Reason.EXCEEDED_CPU)
+    told = len(changed)
+    breakers.threw(spec(2))
+    assert len(changed) == told  # an exception waits for the next report
+    assert breakers.broken == {("a", 2)}
+    assert breakers.version("a", 1) == VersionStatus(1, {"exceeded_cpu": 1})
+    assert breakers.version("a", 2) == VersionStatus(2, {"exceeded_cpu": 3, "exception": 1}, breaker_open=True)
+    assert breakers.overruns("a") == {"exceeded_cpu": 4}
+    breakers.replaced("a", [1])
+    assert (breakers.version("a", 2), breakers.version("a", 1).failures) == (VersionStatus(2), {"exceeded_cpu": 1})
+    breakers.keep({})
+    assert breakers.version("a", 1) == VersionStatus(1)

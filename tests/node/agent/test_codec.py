@@ -16,13 +16,14 @@ from node.plan.records import (
     Limits,
     Manifest,
     NotFoundHandling,
+    Part,
     PathRoute,
     RateLimit,
     RateLimiter,
     Version,
     sandbox_spec,
 )
-from node.plan.status import PlacementStatus, Progress
+from node.plan.status import PlacementStatus, Progress, VersionStatus
 
 DIGEST = "a" * 64
 
@@ -49,12 +50,35 @@ def test_reads_a_placement_and_fills_the_defaults_in() -> None:
     assert (read.limits, read.problem) == (Limits(10, 128, 30_000), "")
 
 
-def test_the_greatest_share_is_served() -> None:
+def test_the_first_version_is_the_functions_own_and_the_others_stand_beside_it() -> None:
     read = codec.placement(placement(placed(number=1, percent=30), placed(number=2, percent=70)))
-    assert read.version is not None
-    assert read.version.number == 2
+    assert read.version == Version(1, DIGEST, 10, Dialect.DENO)
+    assert read.beside == (Part(Version(2, DIGEST, 10, Dialect.DENO), 70),)
+    assert [version.number for version in read.versions] == [1, 2]
+    [side] = read.sides()
+    assert (side.lane, side.hostnames, side.version) == ("hello@2", (), read.beside[0].version)
     assert codec.placement(placement(placed(percent=0))).version is None
     assert codec.placement(placement()).version is None
+
+
+@pytest.mark.parametrize(
+    ("versions", "problem"),
+    [
+        ((placed(number=1, percent=30), placed(number=2, percent=60)), "the versions' shares sum to 90, not to 100"),
+        ((placed(number=1, percent=30), placed(number=1, percent=70)), "a version stands there twice"),
+        (tuple(placed(number=n + 1, percent=100 * (n == 0)) for n in range(9)), "9 versions are more than 8"),
+    ],
+)
+def test_shares_that_make_no_sense_are_a_problem(versions: tuple[pb.PlacedVersion, ...], problem: str) -> None:
+    read = codec.placement(placement(*versions))
+    assert (read.problem, read.version, read.beside) == (problem, None, ())
+
+
+def test_a_status_tells_of_each_version() -> None:
+    told = VersionStatus(2, {"exception": 3}, breaker_open=True)
+    [message] = codec.statuses([PlacementStatus("a", 1, Progress.ACTIVE, 1, versions=(told,))])
+    [version] = message.versions
+    assert (version.number, dict(version.failures), version.breaker_open) == (2, {"exception": 3}, True)
 
 
 def test_what_cannot_be_carried_out_is_a_problem_of_that_placement_alone() -> None:

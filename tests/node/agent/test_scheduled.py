@@ -51,7 +51,7 @@ class Node:
         yield
         self.serves -= 1
 
-    async def activate(self, function: str) -> int:
+    async def activate(self, function: str, version: int) -> int:
         if function != "hello":
             raise Refused("no_such_function", "No function of that name is here.")
         self.awake = True

@@ -9,6 +9,7 @@ from node.plan.diff import (
     Action,
     DrainSandbox,
     FetchBundle,
+    Index,
     RememberGood,
     RemoveBundle,
     StartSandbox,
@@ -28,6 +29,7 @@ from node.plan.records import (
     Limits,
     Manifest,
     Observed,
+    Part,
     PathRoute,
     Placement,
     RateLimit,
@@ -37,6 +39,7 @@ from node.plan.records import (
     SandboxView,
     Snapshot,
     Version,
+    function_of,
 )
 
 LIMITS = Limits()
@@ -216,7 +219,12 @@ def test_a_version_that_crashes_again_and_again_is_not_waited_for() -> None:
 
 def test_several_instances_under_load() -> None:
     observed = Observed(
-        bundles=digests(1), sandboxes=(ready(0),), free_slots=(1, 2), routes=route(0), good=good(1), instances={"a": 2}
+        bundles=digests(1),
+        sandboxes=(ready(0),),
+        free_slots=(1, 2),
+        routes=route(0),
+        good=good(1),
+        instances={spec(): 2},
     )
     assert diff(snapshot(placement()), observed, 0.0) == (StartSandbox(1, spec()),)
     two = replace(observed, sandboxes=(ready(0), ready(1)), free_slots=(2,))
@@ -361,9 +369,9 @@ def test_a_route_tells_the_limits_and_the_breaker() -> None:
     assert (found.request_body_bytes, found.concurrency, found.rate_limit, found.cache_epoch, found.refusal) == (
         5, 7, RateLimit(3, 60), 9, "",
     )  # fmt: skip
-    [found] = routes(snapshot(limited), Observed(broken=frozenset("a"))).values()
+    [found] = routes(snapshot(limited), Observed(broken=frozenset([("a", 1)]), good=good(1))).values()
     assert found.refusal == "breaker_open"
-    [found] = routes(snapshot(limited), Observed(probed=frozenset("a"))).values()
+    [found] = routes(snapshot(limited), Observed(probed=frozenset([("a", 1)]), good=good(1))).values()
     assert (found.refusal, found.concurrency) == ("", 1)
 
 
@@ -378,27 +386,32 @@ def test_a_second_sandbox_of_one_version_is_drained() -> None:
     assert diff(snapshot(placement()), observed, 0.0) == (DrainSandbox(1),)
 
 
-def apply(observed: Observed, action: Action, broken: frozenset[int]) -> Observed:
+def apply(placed: Index, observed: Observed, action: Action, broken: frozenset[int]) -> Observed:
     """Carry one action out in a world where versions in *broken* do not start."""
     match action:
         case FetchBundle(digest):
             return replace(observed, bundles=observed.bundles | {digest})
         case StartSandbox(slot, started):
             if started.version.number in broken:
-                return replace(observed, refusals={**observed.refusals, started.function: Refusal(7, "threw")})
+                refused = {**observed.refusals, placed.lane_of(started): Refusal(7, "threw")}
+                return replace(observed, refusals=refused)
             sandbox = SandboxView(slot, started, ready=True, retiring=False)
             free = tuple(s for s in observed.free_slots if s != slot)
             return replace(observed, sandboxes=(*observed.sandboxes, sandbox), free_slots=free)
         case SwitchRoutes(new):
-            for item in new.values():
+            for item in (part for whole in new.values() for part in (whole, *(share for _, share in whole.shares))):
                 assert item.slot is None or any(
-                    s.slot == item.slot and s.ready and s.spec.function == item.function for s in observed.sandboxes
+                    (s.slot, s.ready, s.spec.function, s.spec.version.number)
+                    == (item.slot, True, item.function, item.version)
+                    for s in observed.sandboxes
                 )
+            for item in new.values():
+                assert not item.shares or sum(percent for percent, _ in item.shares) == 100
             return replace(observed, routes=new)
         case RememberGood(new_good):
             return replace(observed, good=new_good)
         case DrainSandbox(slot):
-            assert slot not in {item.slot for item in observed.routes.values()}
+            assert slot not in {slot for item in observed.routes.values() for slot in item.all_slots}
             left = tuple(s for s in observed.sandboxes if s.slot != slot)
             return replace(observed, sandboxes=left, free_slots=(*observed.free_slots, slot))
         case RemoveBundle(digest):
@@ -413,18 +426,35 @@ def settle(wanted: Snapshot, observed: Observed, broken: frozenset[int], cuts: l
         if not actions:
             return observed
         for action in actions[: cuts[turn] if turn < len(cuts) else None]:
-            observed = apply(observed, action, broken)
+            observed = apply(index(wanted), observed, action, broken)
     raise AssertionError("the plan does not come to rest")
 
 
 def end(observed: Observed) -> object:
     """What counts of an end: slots and their order do not."""
-    routed = {host: (item.function, item.version, item.slot is not None) for host, item in observed.routes.items()}
+    routed = {
+        host: (
+            (item.function, item.version, item.slot is not None),
+            [(percent, share.version, share.slot is not None) for percent, share in item.shares],
+        )
+        for host, item in observed.routes.items()
+    }
     return (observed.bundles, {s.spec for s in observed.sandboxes}, routed, dict(observed.good))
 
 
-_placements = st.dictionaries(st.sampled_from("abc"), st.integers(1, 4), max_size=3).map(
-    lambda wanted: snapshot(*(placement(function, number, 7) for function, number in sorted(wanted.items())))
+def split(function: str, own: int, *beside: tuple[int, int]) -> Placement:
+    parts = tuple(Part(version(number), percent) for number, percent in beside)
+    return replace(placement(function, own, 7), beside=parts)
+
+
+_versions = st.lists(st.integers(1, 4), min_size=1, max_size=3, unique=True)
+_placements = st.dictionaries(st.sampled_from("abc"), st.tuples(_versions, st.integers(0, 50)), max_size=3).map(
+    lambda wanted: snapshot(
+        *(
+            split(function, numbers[0], *((number, percent) for number in numbers[1:]))
+            for function, (numbers, percent) in sorted(wanted.items())
+        )
+    )
 )
 
 
@@ -439,4 +469,103 @@ def test_a_plan_cut_off_anywhere_reaches_the_same_end(
     for item in second.placements:
         assert item.version is not None
         served = whole.routes[item.hostnames[0]]
-        assert (served.slot is not None and served.version == item.version.number) or item.version.number in broken
+        serves = served.slot is not None and served.version == item.version.number
+        assert serves or item.version.number in broken
+        for part, (percent, share) in zip(item.beside, served.shares[1:], strict=True):
+            if part.version.number not in broken:
+                assert (share.version, share.slot is not None, percent) == (part.version.number, True, part.percent)
+            elif serves:
+                # What falls to a version that does not start is served by the function's own; one that has been started before runs on.
+                assert percent == (0 if share.slot is None else part.percent)
+
+
+SPLIT = split("a", 1, (2, 10))
+
+
+def both(*, percent: int = 10, second: int | None = 1) -> dict[str, Route]:
+    own = route(0)["a.example.org"]
+    slots = () if second is None else (second,)
+    side = Route("a", 2, second, LIMITS.wall_ms, slots, startable=second is None)
+    return {"a.example.org": replace(own, shares=((100 - percent, own), (percent, side)))}
+
+
+def good_pair() -> dict[str, Good]:
+    return {**good(1), "a@2": Good(version(2), LIMITS)}
+
+
+def test_a_version_beside_is_fetched_started_and_given_its_share() -> None:
+    wanted = snapshot(SPLIT)
+    alone = Observed(bundles=digests(1), sandboxes=(ready(0),), free_slots=(1,), routes=route(0), good=good(1))
+    assert diff(wanted, alone, 0.0) == (FetchBundle(version(2).digest, 10), SwitchRoutes(both(second=None)))
+    fetched = replace(alone, bundles=digests(1, 2), routes=both(second=None))
+    assert diff(wanted, fetched, 0.0) == (StartSandbox(1, spec("a", 2)),)
+    running = replace(fetched, sandboxes=(ready(0), ready(1, 2)), free_slots=())
+    assert diff(wanted, running, 0.0) == (SwitchRoutes(both()), RememberGood(good_pair()))
+    assert diff(wanted, replace(running, routes=both(), good=good_pair()), 0.0) == ()
+
+
+SERVED = Observed(bundles=digests(1, 2), sandboxes=(ready(0), ready(1, 2)), routes=both(), good=good_pair())
+
+
+def test_a_version_beside_sleeps_and_is_started_by_itself() -> None:
+    wanted = snapshot(SPLIT)
+    idle = replace(SERVED, sandboxes=(ready(0), replace(ready(1, 2), idle=True)))
+    assert diff(wanted, idle, 0.0) == (SwitchRoutes(both(second=None)),)
+    asleep = replace(idle, routes=both(second=None))
+    assert diff(wanted, asleep, 0.0) == (DrainSandbox(1),)
+    gone = replace(asleep, sandboxes=(ready(0),), free_slots=(1,))
+    assert diff(wanted, gone, 0.0) == ()
+    assert diff(wanted, replace(gone, demanded=frozenset(["a@2"])), 0.0) == (StartSandbox(1, spec("a", 2)),)
+
+
+def test_a_version_that_gets_all_the_traffic_keeps_its_sandbox() -> None:
+    wanted = snapshot(placement("a", 2, 1))
+    [switch, remember] = diff_some(index(wanted), SERVED, 0.0, {"a", "a@2"})
+    assert switch == SwitchRoutes({"a.example.org": route(1, 2)["a.example.org"]})
+    assert remember == RememberGood(good(2))
+    after = replace(SERVED, routes=route(1, 2), good=good(2))
+    assert diff(wanted, after, 0.0) == (DrainSandbox(0),)
+
+
+def test_one_that_goes_leaves_its_requests_to_the_functions_own() -> None:
+    back = snapshot(placement("a", 1, 1))
+    assert diff_some(index(back), SERVED, 0.0, {"a", "a@2"}) == (SwitchRoutes(route(0)), RememberGood(good(1)))
+    # Nor does it get them all while a third is being started.
+    third = snapshot(placement("a", 3, 2))
+    aside = replace(SERVED, bundles=digests(1, 2, 3), free_slots=(2,))
+    started, switched, _ = diff_some(index(third), aside, 0.0, {"a", "a@2"})
+    assert (started, switched) == (StartSandbox(2, spec("a", 3)), SwitchRoutes(route(0)))
+
+
+def test_what_falls_to_a_version_that_cannot_serve_is_served_by_the_functions_own() -> None:
+    wanted = snapshot(SPLIT)
+    broken = replace(SERVED, broken=frozenset([("a", 2)]))
+    [switch] = diff(wanted, broken, 0.0)
+    assert isinstance(switch, SwitchRoutes)
+    [(own_percent, own), (percent, side)] = switch.routes["a.example.org"].shares
+    assert (own_percent, own.refusal, percent, side.refusal) == (100, "", 0, "breaker_open")
+    refused = replace(SERVED, sandboxes=(ready(0),), refusals={"a@2": Refusal(7, "threw")}, good=good(1))
+    [switch] = diff(wanted, refused, 0.0)
+    assert isinstance(switch, SwitchRoutes)
+    assert [percent for percent, _ in switch.routes["a.example.org"].shares] == [100, 0]
+    # With neither able to serve, the shares stay as they are.
+    lost = replace(SERVED, broken=frozenset([("a", 1), ("a", 2)]))
+    [switch] = diff(wanted, lost, 0.0)
+    assert isinstance(switch, SwitchRoutes)
+    assert [percent for percent, _ in switch.routes["a.example.org"].shares] == [90, 10]
+
+
+def test_what_served_last_is_not_started_twice_when_it_stands_beside() -> None:
+    wanted = snapshot(SPLIT)
+    before = Observed(bundles=digests(2), free_slots=(1, 2), good=good(2), demanded=frozenset("a"))
+    starts = [action for action in diff(wanted, before, 0.0) if isinstance(action, StartSandbox)]
+    assert starts == [StartSandbox(1, spec("a", 2))]
+
+
+def test_versions_beside_that_are_not_settled_when_an_agent_starts() -> None:
+    placed = index(snapshot(SPLIT))
+    assert unsettled(placed, Observed(good=good_pair())) == set()
+    assert unsettled(placed, Observed(good=good(1))) == {"a"}
+    assert placed.lanes("a") == ("a", "a@2")
+    assert placed.lanes("b") == ("b",)
+    assert {function_of(name) for name in placed.lanes("a")} == {"a"}

@@ -6,6 +6,7 @@ from node.plan.records import (
     Good,
     Limits,
     Observed,
+    Part,
     Placement,
     Refusal,
     Route,
@@ -102,3 +103,23 @@ def test_what_stands_in_the_way_is_said() -> None:
     stuck = Observed(sandboxes=sandbox(), switch_error="the ingress cannot be switched: No space left on device")
     assert status(stuck) == PlacementStatus("a", 5, Progress.PENDING, 0, stuck.switch_error)
     assert status(replace(stuck, sandboxes=sandbox(ready=False))).error == ""
+
+
+def test_a_function_is_as_far_as_the_last_of_its_versions() -> None:
+    second = Version(3, "c" * 64, 1, Dialect.DENO)
+    shared = replace(PLACEMENT, beside=(Part(second, 10),))
+    own = ROUTED["a.example.org"]
+    side = Route("a", 3, 1, Limits().wall_ms, (1,))
+    routed = {"a.example.org": replace(own, shares=((90, own), (10, side)))}
+    beside = SandboxView(1, SandboxSpec("a", second, Limits()), ready=True, retiring=False)
+    whole = Observed(sandboxes=(*sandbox(), beside), routes=routed)
+    assert status(whole, shared) == PlacementStatus("a", 5, Progress.ACTIVE, 2)
+    assert status(replace(whole, routes=ROUTED), shared).progress is Progress.PENDING
+    starting = replace(whole, sandboxes=(*sandbox(), replace(beside, ready=False)))
+    assert status(starting, shared).progress is Progress.PENDING
+    refused = replace(starting, refusals={"a@3": Refusal(5, "threw")})
+    assert status(refused, shared) == PlacementStatus("a", 5, Progress.REFUSED, 2, "threw")
+    asleep = replace(side, slot=None, slots=(), startable=True)
+    rests = {"a.example.org": replace(own, shares=((90, own), (10, asleep)))}
+    sleeping = Observed(sandboxes=sandbox(), routes=rests, good={"a@3": Good(second, Limits())})
+    assert status(sleeping, shared).progress is Progress.ACTIVE

@@ -102,7 +102,7 @@ def slots(tmp_path: Path) -> Slots:
 
 @pytest.fixture
 async def ask(tmp_path: Path, slots: Slots) -> AsyncIterator[object]:
-    async def activate(function: str) -> int:
+    async def activate(function: str, version: int) -> int:
         if function != "a":
             raise Refused("no_such_function", "No.")
         return 0

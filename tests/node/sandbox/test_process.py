@@ -11,6 +11,9 @@ def test_reads_what_the_guest_says() -> None:
     assert parse(b'{"event":"ready"}') == Message("ready", "")
     assert parse(b'{"event":"failed","error":"a\\nb"}') == Message("failed", "a\nb")
     assert parse(b'{"event":"log","level":"info","message":"a\\nb"}') == Message("log", "info: a\\nb")
+    thrown = b'{"event":"log","level":"error","message":"GET /","reason":"exception"}'
+    assert parse(thrown) == Message("log", "error: GET /", "exception")
+    assert parse(thrown.replace(b'"exception"', b"7")) == Message("log", "error: GET /")
 
 
 @pytest.mark.parametrize(

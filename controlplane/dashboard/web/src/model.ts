@@ -135,7 +135,7 @@ export interface Deployment {
   generation: number;
   shares: Share[];
   previous: Share[];
-  phase: "progressing" | "complete" | "failed" | "unspecified";
+  phase: "progressing" | "paused" | "complete" | "failed" | "rolled_back" | "unspecified";
   reason: string;
   created_at: number | null;
   ended_at: number | null;

@@ -99,7 +99,14 @@ export class FunctionView implements View {
     const refused = deployment.nodes.filter((node) => node.state === "refused");
     const bar = h("i");
     bar.style.setProperty("inline-size", `${all ? Math.round(100 * done / all) : 0}%`);
-    const words = { progressing: "in progress", complete: "complete", failed: "failed", unspecified: "unknown" }[deployment.phase] ?? "unknown";
+    const words = {
+      progressing: "in progress",
+      paused: "paused",
+      complete: "complete",
+      failed: "failed",
+      rolled_back: "rolled back",
+      unspecified: "unknown",
+    }[deployment.phase] ?? "unknown";
     return h(
       "section",
       { class: `deployment ${deployment.phase}`, "aria-label": "Deployment" },
@@ -133,7 +140,7 @@ export class FunctionView implements View {
 
   private versions({ versions, function: item, deployment }: FunctionDetail): HTMLElement {
     const share = new Map(
-      (deployment && deployment.phase !== "failed" ? deployment.shares : deployment?.previous ?? []).map((
+      (deployment && deployment.phase !== "failed" && deployment.phase !== "rolled_back" ? deployment.shares : deployment?.previous ?? []).map((
         { version, percent },
       ) => [version, percent]),
     );
