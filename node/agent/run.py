@@ -82,6 +82,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     async with asyncio.TaskGroup() as group:
         work = [
             tasks.spawn(group, ingress.supervise(), name="ingress"),
+            tasks.spawn(group, ingress.compare_now_and_then(), name="ingress maps"),
             tasks.spawn(group, agent.pool.run(), name="pool"),
             tasks.spawn(group, isolating.run_egress(settings, sandboxes), name="egress"),
             tasks.spawn(group, assets.run(), name="static files"),

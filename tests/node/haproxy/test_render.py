@@ -70,8 +70,3 @@ def test_maps() -> None:
     assert maps.maps({"a.nearhop.test": Route("a", 3, 7, 900)}).hosts == (
         "a.nearhop.test s007|a|3|900\nv3--a.nearhop.test s007|a|3|900\n"
     )
-
-
-def test_maps_are_joined_before_one_takes_the_others_place() -> None:
-    assert maps.joined("a 1\nb 2|x y\n", "b 3\nc 4\n") == "a 1\nb 3\nc 4\n"
-    assert maps.joined("", "a 1\n") == "a 1\n"
