@@ -46,9 +46,11 @@ Changes = dict[
 
 def in_order(changes: Changes) -> Iterator[tuple[str, dict[str, str | None]]]:
     """Yield *changes* in the order in which no entry ever refers to what is not there: it is there before, and goes after."""
-    yield from ((name, {k: v for k, v in changes[name].items() if v is not None}) for name in _REFERRED)
+    for name in _REFERRED:
+        yield name, {key: value for key, value in changes[name].items() if value is not None}
     yield HOSTS, changes[HOSTS]
-    yield from ((name, {k: v for k, v in changes[name].items() if v is None}) for name in reversed(_REFERRED))
+    for name in reversed(_REFERRED):
+        yield name, {key: value for key, value in changes[name].items() if value is None}
 
 
 class Board:
@@ -84,9 +86,9 @@ class Board:
                 hosts |= self._note(key, route)
         functions |= {self._previews[key].function for key in changed if key in self._previews}
         changes: Changes = {PICKS: {}, PATHS: {}, HOSTS: {}}
-        for function in functions:
+        for function in sorted(functions):
             self._put(PICKS, self._picks, function, self._picks_of(function), changes)
-        for host in hosts:
+        for host in sorted(hosts):
             self._place(host, changes)
         return changes
 
