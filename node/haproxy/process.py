@@ -71,6 +71,7 @@ class Ingress:
             self._maps[name] = maps.lines(entries)
             self._write_map(name, "".join(self._maps[name].values()))
         _write(self.paths.reasons, "")
+        _write(self.paths.walls, "")
         for path in (self.paths.countries, self.paths.assets, self.paths.caching):
             _ensure(path)
         _write(self.paths.certificates, "")
@@ -267,7 +268,7 @@ class Ingress:
         return {}
 
     async def refusals(self) -> dict[tuple[str, str], int]:
-        """Return how many requests HAProxy has refused since it started, by function ("" for none) and reason; nothing while it is not there."""
+        """Return how many requests HAProxy has refused or given up, by function ("" for none) and reason; nothing while it is not there."""
         if self.ready:
             with contextlib.suppress(IngressError):  # as above
                 return await self._runtime.refusals()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nearhop.errors import NearhopError
-from node.haproxy.settings import CERTIFICATES, kept_name, slot_name
+from node.haproxy.settings import CERTIFICATES, WALLS, kept_name, slot_name
 
 _PAYLOAD_BYTES = 12_000  # a command and its payload must fit HAProxy's buffer of 16 KiB
 _TIMEOUT_S = 2.0
@@ -86,8 +86,10 @@ class Runtime:
         return [f"{line}\n" for _, _, line in shown]
 
     async def refusals(self) -> dict[tuple[str, str], int]:
-        """Return how many requests the ingress has refused itself, by function ("" for none) and reason."""
-        return dict(parse_refusals(await self.ask("show table refusals")))
+        """Return how many requests the ingress has refused or given up itself, by function ("" for none) and reason."""
+        late = (line.split() for line in await self.lines(WALLS))
+        refused = dict(parse_refusals(await self.ask("show table refusals")))
+        return refused | {(function, "exceeded_wall"): int(count) for function, count in late}
 
     async def put_certificate(self, file: str, pem: str, *, known: bool) -> None:
         """Serve the chain and key *pem* under the name *file*, in place of the one before where it is *known*."""

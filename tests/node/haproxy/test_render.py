@@ -46,6 +46,7 @@ def test_haproxy_accepts_it(tmp_path: Path, folder: str, plain: bool) -> None:
     Path(paths.picks).write_text("")
     Path(paths.assets).write_text("")
     Path(paths.caching).write_text("")
+    Path(paths.walls).write_text("")
     Path(paths.certificates).write_text("")
     Path(paths.reasons).write_text(maps.reasons_map({3: "exceeded_cpu"}))
     Path(paths.countries).write_text("192.0.2.0/24 JP\n2001:db8::/32 GB\n")
