@@ -70,14 +70,21 @@ class Breakers:
         """Count an exception that its program did not catch. Nothing changes for its requests, so it waits for the next report."""
         self._failures[_key(spec)][Reason.EXCEPTION.value] += 1
 
-    def refused(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Take in how many requests the ingress has refused, by function and reason; its counts begin anew when it does."""
+    def refused(self, counts: Mapping[tuple[str, str], int]) -> list[tuple[str, str, int]]:
+        """Take in how many requests the ingress has refused or given up, by function and reason; its counts begin anew when it does.
+
+        Return those that were not known: function, reason, and how many.
+        """
+        fresh = []
         for (function, reason), count in counts.items():
             known = self._refused.get((function, reason), 0)
             if function and count != known:
-                self._overruns[function][reason] += count - known if count > known else count
+                more = count - known if count > known else count
+                fresh.append((function, reason, more))
+                self._overruns[function][reason] += more
                 self._changed(function)
         self._refused = dict(counts)
+        return fresh
 
     def served(self, spec: SandboxSpec, requests: int) -> None:
         """Take in that *requests* have been answered."""

@@ -53,12 +53,16 @@ class Decoder:
 
     def snapshot(self, message: pb.Snapshot) -> Snapshot:
         """Read a snapshot, as snapshot() does."""
-        before, self._known = self._known, {}
+        # Two bodies of one placement may differ by the order of a map's entries: it is only read once more then.
+        before = self._known
+        self._known = {
+            body: before.get(body) or placement(item)
+            for item in message.placements
+            for body in (item.SerializeToString(),)
+        }
         placements: dict[str, Placement] = {}
-        for item in message.placements:
-            body = item.SerializeToString(deterministic=True)
-            self._known[body] = known = before.get(body) or placement(item)
-            placements.setdefault(item.function, known)
+        for known in self._known.values():
+            placements.setdefault(known.function, known)
         return Snapshot(message.revision, message.zone, message.draining, tuple(placements.values()))
 
 

@@ -58,6 +58,7 @@ _REVISIT_S = 5.0  # the loop looks again even when nothing woke it
 _ROUND = 500  # functions that a revisit looks at though nothing has happened to them, each time the next ones
 _REMOVE_EVERY_S = 5.0  # between two looks for bundles that nobody needs
 _AWAKE_EVERY_S = 1.0  # between two notes of which functions run
+_TOLD = frozenset({Reason.EXCEEDED_SUBREQUESTS, Reason.EXCEEDED_BODY})  # only the sandbox knows of these, and goes on
 _logger = log.get(__name__)
 
 
@@ -93,7 +94,9 @@ class Agent:
         self._fetching: dict[str, float] = {}
         self._fetch_failures: dict[str, FetchFailure] = {}
         self._statuses: dict[str, PlacementStatus] = {}
-        self._status_messages: dict[str, pb.PlacementStatus] = {}
+        self._status_bytes: dict[
+            str, bytes
+        ] = {}  # each as a report that has it alone: reports are joined by joining their bytes
         self._heartbeat_s = 2.0
         self._wake = asyncio.Event()
         self._report_now = asyncio.Event()
@@ -189,8 +192,7 @@ class Agent:
     def logged(self, spec: SandboxSpec, level: str, text: str, reason: str = "") -> None:
         """Enter what a program said, or what became of it, into its function's log."""
         self.logbook.add(spec.function, spec.version.number, level, clean(text), reason)
-        # Only the sandbox knows of these, and goes on; an end is counted as one.
-        if reason == Reason.EXCEEDED_SUBREQUESTS:
+        if reason in _TOLD:
             self.breakers.overran(spec, reason)
         elif reason == Reason.EXCEPTION:
             self.breakers.threw(spec)
@@ -273,7 +275,7 @@ class Agent:
         self._pending &= wanted.keys()
         self._awake &= wanted.keys() | self._index.sides.keys()
         for gone in self._statuses.keys() - wanted.keys():
-            del self._statuses[gone], self._status_messages[gone]
+            del self._statuses[gone], self._status_bytes[gone]
 
     # What the pool calls
 
@@ -535,7 +537,7 @@ class Agent:
             )
             if self._statuses.get(name) != status:
                 self._statuses[name] = status
-                [self._status_messages[name]] = codec.statuses([status])
+                self._status_bytes[name] = pb.NodeReport(placements=codec.statuses([status])).SerializeToString()
                 self._report_now.set()
             if status.progress is Progress.PENDING:
                 self._pending.add(name)
@@ -552,14 +554,22 @@ class Agent:
                 pass
             self._note_statuses({function_of(name) for name in self._index.sides})  # exceptions wait for a report
             self._report_now.clear()
-            self.breakers.refused(await self._ingress.refusals())
+            for function, reason, count in self.breakers.refused(await self._ingress.refusals()):
+                self._note_refused(function, reason, count)
             if self.session is not None:
                 self.session.send(pb.NodeMessage(report=self._report()))
 
-    def _statuses_now(self) -> list[pb.PlacementStatus]:
+    def _note_refused(self, function: str, reason: str, count: int) -> None:
+        placement = self._index.placements.get(function)
+        if placement is not None:
+            number = 0 if placement.version is None else placement.version.number
+            what = "no answer in time" if reason == Reason.EXCEEDED_WALL else "refused by the ingress"
+            self.logbook.add(function, number, "limit", f"{what}: {count}", reason)
+
+    def _statuses_now(self) -> bytes:
         if missing := [name for name in self._index.placements if name not in self._statuses]:
             self._note_statuses(missing)
-        return [self._status_messages[name] for name in self._index.placements]
+        return b"".join([self._status_bytes[name] for name in self._index.placements])
 
     def _report(self) -> pb.NodeReport:
         return report.node_report(

@@ -3,7 +3,6 @@
 import functools
 import importlib.metadata
 import os
-from collections.abc import Iterable
 
 import psutil
 
@@ -37,25 +36,29 @@ def hello(settings: NodeConfig, revision: int, instance: str) -> pb.Hello:
 
 def node_report(
     revision: int,
-    placements: Iterable[pb.PlacementStatus],
+    placements: bytes,
     pool: Pool,
     *,
     ingress_ready: bool,
     load_limit: float = 0.0,
 ) -> pb.NodeReport:
-    return pb.NodeReport(
-        snapshot_revision=revision,
-        placements=placements,
-        sandboxes=_sandboxes(pool),
-        load_1m=os.getloadavg()[0],
-        cpus=os.cpu_count() or 1,
-        memory_available_bytes=psutil.virtual_memory().available,
-        isolation=pool.isolation,
-        deno_version=str(engines.find("deno")),
-        haproxy_version=str(engines.find("haproxy")),
-        ingress_ready=ingress_ready,
-        load_limit=load_limit,
+    """Return the report; *placements* are their statuses, as the bytes of a report that has nothing else."""
+    found = pb.NodeReport.FromString(placements)
+    found.MergeFrom(
+        pb.NodeReport(
+            snapshot_revision=revision,
+            sandboxes=_sandboxes(pool),
+            load_1m=os.getloadavg()[0],
+            cpus=os.cpu_count() or 1,
+            memory_available_bytes=psutil.virtual_memory().available,
+            isolation=pool.isolation,
+            deno_version=str(engines.find("deno")),
+            haproxy_version=str(engines.find("haproxy")),
+            ingress_ready=ingress_ready,
+            load_limit=load_limit,
+        )
     )
+    return found
 
 
 def _sandboxes(pool: Pool) -> list[pb.SandboxStatus]:

@@ -8,7 +8,7 @@ from nearhop.errors import NearhopError
 from nearhop.membership import Membership
 from nearhop.spiffe import Part, Role
 from node import config
-from node.agent import files, isolating, paths
+from node.agent import files, isolating, paths, priority
 from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
 from node.agent.scheduled import ScheduledCalls
@@ -34,6 +34,7 @@ class Refused(NearhopError):
 async def run(settings: NodeConfig) -> None:
     """Run the node until SIGTERM or SIGINT. Raises a NearhopError for what keeps it from starting."""
     stop = tasks.stop_event()
+    priority.rise()
     deno = engines.find("deno")
     if deno.version < MINIMUM_DENO:
         raise Refused(
@@ -82,6 +83,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     async with asyncio.TaskGroup() as group:
         work = [
             tasks.spawn(group, ingress.supervise(), name="ingress"),
+            tasks.spawn(group, ingress.compare_now_and_then(), name="ingress maps"),
             tasks.spawn(group, agent.pool.run(), name="pool"),
             tasks.spawn(group, isolating.run_egress(settings, sandboxes), name="egress"),
             tasks.spawn(group, assets.run(), name="static files"),

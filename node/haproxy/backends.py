@@ -20,7 +20,7 @@ _FEW = 50  # requests in flight that no sandbox is refused for
 WALL_MS = 30_000  # the same
 # What a client says of itself, of its place, or of who asked before it, in a header that only a platform may set.
 _SPOOFED_PREFIXES = ("x-nearhop-", "x-forwarded-", "cf-", "x-vercel-")
-_TOLD = "exception exceeded_subrequests"  # the reasons that only the sandbox itself knows
+_TOLD = "exception exceeded_subrequests exceeded_body"  # the reasons that only the sandbox itself knows
 _NO_LIMITS = "!{ var(txn.limits) -m found }"
 _SPOOFED = ("x-real-ip", "x-request-id", "forwarded", "true-client-ip", "cdn-loop")
 
@@ -46,11 +46,11 @@ def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
         "",
         "http-response deny deny_status 502 if { srv_id 2 }",
         "http-response set-var(txn.from) bool(1)",
-        f"http-response set-var(txn.reason) res.hdr(x-nearhop-reason) if {{ status 500 }} {{ res.hdr(x-nearhop-reason) {_TOLD} }}",
+        f"http-response set-var(txn.reason) res.hdr(x-nearhop-reason) if {{ status 500 413 }} {{ res.hdr(x-nearhop-reason) {_TOLD} }}",
         "http-response del-header x-nearhop- -m beg",
         "http-response del-header x-request-id",
         "http-response add-header x-nearhop-version %[var(txn.route),word(3,|)]",
-        "http-response add-header x-nearhop-reason %[var(txn.reason)] if { status 500 } { var(txn.reason) -m found }",
+        "http-response add-header x-nearhop-reason %[var(txn.reason)] if { status 500 413 } { var(txn.reason) -m found }",
     ]
 
 
@@ -116,8 +116,8 @@ def _limits(ingress: Ingress) -> list[str]:
     lines = [
         f"set-header x-nearhop-assets %[{field(routing.FILES)},word(1,-)] if {{ be_name {STATIC} }}",
         f"set-var(txn.body) {field(routing.BODY)} if {limited}",
-        f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length),sub(txn.body) gt 0 }}",
-        f"set-var(txn.reason) str(body_too_large) if {limited} {{ req.hdr_val(content-length) gt {ingress.max_body_bytes} }}",
+        f"set-var(txn.reason) str(exceeded_body) if {limited} {{ req.hdr_val(content-length),sub(txn.body) gt 0 }}",
+        f"set-var(txn.reason) str(exceeded_body) if {limited} {{ req.hdr_val(content-length) gt {ingress.max_body_bytes} }}",
         *counted,
         f"deny deny_status 413 if {over}",
         f"set-var(txn.concurrency) {field(routing.CONCURRENCY)} if {limited}",

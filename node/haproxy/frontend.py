@@ -5,10 +5,11 @@ that ends the rules for the others, and what is wrong with a request is told by 
 """
 
 from node.haproxy import cache, pages, routing
-from node.haproxy.settings import HEALTH_PATH, Ingress
+from node.haproxy.settings import HEALTH_PATH, WALLS, Ingress
 
 BODY_BYTES = 10 << 20  # of a function without limits of its own: the contract's default
 _HOPS = 8  # proxies in a row that X-Forwarded-For is followed through
+_FUNCTION = "%[var(txn.route),word(2,|)]"
 _REASON = "http-request set-var(txn.reason)"
 
 
@@ -47,7 +48,7 @@ def refusal() -> list[str]:
         *pages.counted("TRUE"),
         "http-request deny deny_status 400 if { var(txn.reason) -m str bad_host bad_framing }",
         "http-request deny deny_status 405 if { var(txn.reason) -m str bad_method }",
-        "http-request deny deny_status 413 if { var(txn.reason) -m str body_too_large }",
+        "http-request deny deny_status 413 if { var(txn.reason) -m str exceeded_body }",
         pages.returned(414, "{ var(txn.reason) -m str url_too_long }"),
         "http-request deny deny_status 404 if { var(txn.reason) -m str no_such_host }",
         "http-request deny deny_status 503",
@@ -87,7 +88,7 @@ def _checks(ingress: Ingress) -> list[str]:
     return [
         f"{_REASON} str(bad_method) if {{ method CONNECT TRACE }}",
         f"{_REASON} str(url_too_long) if {{ url,length gt {ingress.max_url_bytes} }}",
-        f"{_REASON} str(body_too_large) if {{ req.hdr_val(content-length) gt {BODY_BYTES} }} !{{ var(txn.limits) -m found }}",
+        f"{_REASON} str(exceeded_body) if {{ req.hdr_val(content-length) gt {BODY_BYTES} }} !{{ var(txn.limits) -m found }}",
         # RFC 9112 section 6.1; the other kinds HAProxy refuses or rewrites by itself
         f"{_REASON} str(bad_framing) if HTTP_1.0 {{ req.hdr_cnt(transfer-encoding) gt 0 }}",
     ]
@@ -121,6 +122,8 @@ def _responses(ingress: Ingress) -> list[str]:
         "allow if { var(txn.from) -m found }",
         "set-header x-nearhop-version %[var(txn.route),word(3,|)] if { var(txn.route) -m found }",
         "set-var(txn.reason) str(exceeded_wall) if { status 504 }",
+        # No counter of HAProxy's can be chosen this late. Two at the very same moment may count as one.
+        f"set-map({WALLS}) {_FUNCTION} %[var(txn.route),word(2,|),map_str_int({WALLS},0),add(1)] if {{ status 504 }} {{ var(txn.route) -m found }}",
         *(
             f"set-var(txn.reason) {pages.ended(status)} if {{ status {status} }} !{{ var(txn.reason) -m found }}"
             for status in (502, 503)

@@ -1,9 +1,10 @@
-"""Renders the maps that HAProxy routes by. Pure.
+"""Renders the maps that HAProxy routes by, and what changes in them from one set of routes to the next. Pure.
 
 An entry is one word; its fields are separated by bars. See routing for how they are read.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from node.haproxy.backends import CONCURRENCY
@@ -14,6 +15,7 @@ from node.plan.records import Route
 from node.plan.routes import preview
 
 _PATHS_HERE = "/"
+_REFERRED = (PICKS, PATHS)  # the maps that entries refer to: those of the path map and of the host map to the first
 _LEAST = 100  # in flight, of one of many sandboxes: chance does not spread requests evenly
 _Named = Callable[[int], str]  # the backend of a slot
 
@@ -26,30 +28,141 @@ class Maps:
     paths: str
     picks: str
 
-    def by_name(self) -> dict[str, str]:
-        """Return them by file name, those first that others refer to."""
-        return {PICKS: self.picks, PATHS: self.paths, HOSTS: self.hosts}
-
 
 def maps(routes: Mapping[str, Route], caching: Collection[str] = ()) -> Maps:
     """Render the maps of *routes*, whose keys are hostnames, or hostnames with the path below which a function answers.
 
     *caching* are the functions whose answers the edge cache keeps.
     """
-    routes = _with_previews(routes)
-    split = {key.partition("/")[0] for key in routes if "/" in key}
-    picks: dict[str, str] = {}
-    hosts = dict.fromkeys(split, _PATHS_HERE)
-    paths: dict[str, str] = {}
-    for key, route in routes.items():
-        host, _, path = key.partition("/")
-        entry, shares = _entry(route, slot_name if route.function not in caching else kept_name)
-        picks.update(shares)
-        if host in split:
-            paths[f"{host}/{path.strip('/')}/" if path.strip("/") else f"{host}/"] = entry
+    board = Board()
+    board.take(routes, caching)
+    return Maps(_text(board.entries[HOSTS]), _text(board.entries[PATHS]), _text(board.entries[PICKS]))
+
+
+Changes = dict[
+    str, dict[str, str | None]
+]  # by map: the entries that are other than before, None where there is none any more
+
+
+def in_order(changes: Changes) -> Iterator[tuple[str, dict[str, str | None]]]:
+    """Yield *changes* in the order in which no entry ever refers to what is not there: it is there before, and goes after."""
+    for name in _REFERRED:
+        yield name, {key: value for key, value in changes[name].items() if value is not None}
+    yield HOSTS, changes[HOSTS]
+    for name in reversed(_REFERRED):
+        yield name, {key: value for key, value in changes[name].items() if value is None}
+
+
+class Board:
+    """The entries of the maps, kept from one set of routes to the next: only what has changed is rendered anew."""
+
+    def __init__(self) -> None:
+        self.entries: Mapping[str, dict[str, str]] = {PICKS: {}, PATHS: {}, HOSTS: {}}
+        self._routes: Mapping[str, Route] = {}
+        self._caching: frozenset[str] = frozenset()
+        self._previews: dict[str, Route] = {}
+        self._by_host: dict[str, set[str]] = defaultdict(set)  # keys of the routes
+        self._by_function: dict[str, set[str]] = defaultdict(set)  # the same, and the hosts of previews
+        self._paths: dict[str, set[str]] = {}  # the keys of the entries that each host has in the path map
+        self._picks: dict[str, set[str]] = {}  # those that each function has in the picks
+
+    def take(self, routes: Mapping[str, Route], caching: Collection[str]) -> Changes:
+        """Take these *routes* over in place of those before (see maps()) and return what that changes in the entries."""
+        before, self._routes = self._routes, dict(routes)
+        other, self._caching = self._caching.symmetric_difference(caching), frozenset(caching)
+        changed = {key for key, route in routes.items() if (was := before.get(key)) is not route and was != route}
+        changed |= before.keys() - routes.keys()
+        if other:
+            changed |= {key for key, route in routes.items() if route.function in other}
+        hosts = {key.partition("/")[0] for key in changed}
+        functions = set()
+        for key in changed:
+            if (route := before.get(key)) is not None:
+                functions.add(route.function)
+                hosts |= self._forget(key, route)
+        for key in changed:
+            if (route := routes.get(key)) is not None:
+                functions.add(route.function)
+                hosts |= self._note(key, route)
+        functions |= {self._previews[key].function for key in changed if key in self._previews}
+        changes: Changes = {PICKS: {}, PATHS: {}, HOSTS: {}}
+        for function in sorted(functions):
+            self._put(PICKS, self._picks, function, self._picks_of(function), changes)
+        for host in sorted(hosts):
+            self._place(host, changes)
+        return changes
+
+    def _note(self, key: str, route: Route) -> set[str]:
+        previews = _previews(key, route)
+        self._by_host[key.partition("/")[0]].add(key)
+        self._by_function[route.function].update((key, *previews))
+        self._previews |= previews
+        return set(previews)
+
+    def _forget(self, key: str, route: Route) -> set[str]:
+        previews = _previews(key, route)
+        _discard(self._by_host, key.partition("/")[0], {key})
+        _discard(self._by_function, route.function, {key, *previews})
+        for host in previews:
+            del self._previews[host]
+        return set(previews)
+
+    def _picks_of(self, function: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        # A preview's host may be a route's own: the route is what it leads to then.
+        for key in sorted(self._by_function.get(function, ())):
+            route = self._routes.get(key, self._previews.get(key))
+            if route is not None and route.function == function:
+                found |= self._entry(route)[1]
+        return found
+
+    def _place(self, host: str, changes: Changes) -> None:
+        keys = self._by_host.get(host, set())
+        alone = self._routes.get(host, self._previews.get(host))
+        paths: dict[str, str] = {}
+        if any("/" in key for key in keys):
+            paths = {_path_key(key): self._entry(self._routes[key])[0] for key in sorted(keys) if "/" in key}
+            if alone is not None:
+                paths[f"{host}/"] = self._entry(alone)[0]
+        self._put(PATHS, self._paths, host, paths, changes)
+        if paths:
+            self._set(HOSTS, host, _PATHS_HERE, changes)
         else:
-            hosts[host] = entry
-    return Maps(_text(hosts), _text(paths), _text(picks))
+            self._set(HOSTS, host, None if alone is None else self._entry(alone)[0], changes)
+
+    def _entry(self, route: Route) -> tuple[str, dict[str, str]]:
+        return _entry(route, slot_name if route.function not in self._caching else kept_name)
+
+    def _put(
+        self, name: str, owned: dict[str, set[str]], owner: str, entries: Mapping[str, str], changes: Changes
+    ) -> None:
+        for key, value in entries.items():
+            self._set(name, key, value, changes)
+        for key in owned.pop(owner, set()).difference(entries):
+            self._set(name, key, None, changes)
+        if entries:
+            owned[owner] = set(entries)
+
+    def _set(self, name: str, key: str, value: str | None, changes: Changes) -> None:
+        entries = self.entries[name]
+        if entries.get(key) == value:
+            return
+        changes[name][key] = value
+        if value is None:
+            del entries[key]
+        else:
+            entries[key] = value
+
+
+def _discard(index: dict[str, set[str]], name: str, keys: set[str]) -> None:
+    index[name] -= keys
+    if not index[name]:
+        del index[name]
+
+
+def _path_key(key: str) -> str:
+    host, _, path = key.partition("/")
+    return f"{host}/{path.strip('/')}/" if path.strip("/") else f"{host}/"
 
 
 def reasons_map(reasons: Mapping[int, str]) -> str:
@@ -78,25 +191,22 @@ def change(before: str, after: str, *, most: int) -> tuple[dict[str, str], list[
     return (entries, removed) if len(entries) + len(removed) <= most else None
 
 
-def joined(before: str, after: str) -> str:
-    """Return *after* with the entries of *before* that it has no others for."""
-    return _text(dict(line.split(" ", 1) for line in [*before.splitlines(), *after.splitlines()]))
+def lines(entries: Mapping[str, str]) -> dict[str, str]:
+    """Return the line that each entry is in the file that HAProxy starts from."""
+    return {key: f"{key} {value}\n" for key, value in entries.items()}
 
 
 def _text(entries: Mapping[str, str]) -> str:
-    return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
+    return "".join(line for _, line in sorted(lines(entries).items()))
 
 
-def _with_previews(routes: Mapping[str, Route]) -> Mapping[str, Route]:
-    """Add the hosts that name a version, `v3--name.zone`: one for each version that `name.zone` leads to."""
-    previews: dict[str, Route] = {}
-    for host, route in routes.items():
-        function, _, zone = host.partition(".")
-        if function == route.function and "/" not in zone:
-            for version in (share for _, share in route.shares) if route.shares else (route,):
-                if version.version:
-                    previews[preview(function, version.version, zone)] = version
-    return {**previews, **routes}
+def _previews(host: str, route: Route) -> dict[str, Route]:
+    """Return the hosts that name a version, `v3--name.zone`: one for each version that `name.zone` leads to."""
+    function, _, zone = host.partition(".")
+    if function != route.function or "/" in zone:
+        return {}
+    versions = (share for _, share in route.shares) if route.shares else (route,)
+    return {preview(function, version.version, zone): version for version in versions if version.version}
 
 
 def _entry(route: Route, named: _Named) -> tuple[str, dict[str, str]]:

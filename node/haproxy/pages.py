@@ -15,9 +15,8 @@ _SENTENCES = {
     504: "The function did not answer in time.",
 }
 _RETURNED = {
-    414: "The request's URL is too long.",
-    431: "The request's header is too large.",
-}  # http-error knows them not
+    414: "The request's URL is too long."
+}  # http-error knows it not; of a header too large HAProxy itself makes a bare 400
 SLOT = "var(txn.route),word(1,|),ltrim(c)"
 
 

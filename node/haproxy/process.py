@@ -19,10 +19,13 @@ _READY_WITHIN_S = 5.0
 _LEARN_EVERY_S = 2.0
 _RESTART_DELAY_S = 0.1
 _RESTART_DELAY_MAX_S = 1.0
-_ENTRIES_ONE_BY_ONE = 16  # that are changed in place; more of them are cheaper as a whole new map
+_ENTRIES_ONE_BY_ONE = 16  # that are always changed in place
+_SHARE_IN_PLACE = 0.25  # of a map; of more than that a whole new map is cheaper
+_COMPARE_EVERY_S = 300.0
 _WORDS = 5  # of HAProxy's last complaints that an error quotes
 _WORD_CHARACTERS = 500
 _WORD = re.compile(r"\[(\w+)\] +\(\d+\) : (.*)")
+_SPECIAL = re.compile(r"[;\\'\"<#]")  # what means something in a command, and nothing in its payload
 _logger = log.get(__name__)
 _LOG = {"ALERT": _logger.error, "WARNING": _logger.warning}
 
@@ -39,7 +42,11 @@ class Ingress:
         self.paths = settings.paths(ingress)
         self._runtime = Runtime(Path(self.paths.stats_socket))
         self._process: asyncio.subprocess.Process | None = None
-        self._maps: dict[str, str] = {}  # those that HAProxy has
+        self._board = maps.Board()
+        self._maps: dict[
+            str, dict[str, str]
+        ] = {}  # lines of those that HAProxy routes by; none while they are not known
+        self._assets: str | None = None  # the map that HAProxy has, None while that is not known
         self._routes: Mapping[str, Route] = {}
         self._caching: set[str] = set()  # functions
         self._certificates: dict[str, str] = {}  # those that HAProxy has, by file name
@@ -59,10 +66,12 @@ class Ingress:
             _check_free(address)
         _write(self.paths.config, render.config(self._settings))
         self._routes = routes
-        self._maps = maps.maps(routes, self._caching).by_name()
-        for name, text in self._maps.items():
-            self._write_map(name, text)
+        self._board.take(routes, self._caching)
+        for name, entries in self._board.entries.items():
+            self._maps[name] = maps.lines(entries)
+            self._write_map(name, "".join(self._maps[name].values()))
         _write(self.paths.reasons, "")
+        _write(self.paths.walls, "")
         for path in (self.paths.countries, self.paths.assets, self.paths.caching):
             _ensure(path)
         _write(self.paths.certificates, "")
@@ -139,17 +148,65 @@ class Ingress:
             await self._route()
 
     async def _route(self) -> None:
-        # What an entry refers to is there before the entry, and goes after it.
-        texts = maps.maps(self._routes, self._caching).by_name()
-        referred = {name: text for name, text in texts.items() if name != settings.HOSTS}
-        await self._replace({name: maps.joined(self._maps.get(name, ""), text) for name, text in referred.items()})
-        await self._replace({settings.HOSTS: texts[settings.HOSTS]})
-        await self._replace(referred)
+        changes = self._board.take(self._routes, self._caching)
+        had, self._maps = self._maps, {}  # what HAProxy has is not known until it has taken all of this
+        if had:
+            for name, some in maps.in_order(changes):
+                await self._change(name, had[name], some)
+        else:
+            for name, entries in self._board.entries.items():  # those first that others refer to
+                had[name] = maps.lines(entries)
+                await self._replace(name, "".join(had[name].values()))
+        self._maps = had
+
+    async def _change(self, name: str, lines: dict[str, str], some: Mapping[str, str | None]) -> None:
+        """Make *some* changes in a map of *lines*, on disk and in HAProxy."""
+        if not some:
+            return
+        fresh = {key: value for key, value in some.items() if value is not None}
+        known = lines.keys() & fresh.keys()
+        gone = some.keys() - fresh.keys()
+        lines |= maps.lines(fresh)
+        for key in gone:
+            del lines[key]
+        text = "".join(lines.values())
+        if len(some) > max(_ENTRIES_ONE_BY_ONE, _SHARE_IN_PLACE * len(lines)):
+            await self._replace(name, text)
+            return
+        self._write_map(name, text)
+        if self.ready:
+            await self._runtime.change_map(name, fresh, known=known, removed=gone)
+
+    async def compare(self) -> None:
+        """Put right whatever HAProxy's maps of the routes have otherwise than they should. Raises IngressError."""
+        async with self._lock:
+            if not self.ready:
+                return  # it starts from what is on disk
+            if not self._maps:
+                await self._route()
+            for name, lines in self._maps.items():
+                found = await self._runtime.lines(name)
+                if len(found) != len(lines) or set(found) != set(lines.values()):
+                    _logger.error("HAProxy's map was not as it should be", map=name, entries=len(lines), had=len(found))
+                    await self._replace(name, "".join(lines.values()))
+
+    async def compare_now_and_then(self) -> None:
+        """Do so until cancelled."""
+        while True:
+            await asyncio.sleep(_COMPARE_EVERY_S)
+            try:
+                await self.compare()
+            except (IngressError, OSError) as error:
+                _logger.warning("HAProxy's maps could not be compared", error=str(error))
 
     async def set_assets(self, files: Mapping[str, Iterable[str]]) -> None:
         """Say which paths each set of files answers, by the set's name. Raises IngressError."""
         async with self._lock:
-            await self._replace({settings.ASSETS: maps.assets_map(files)})
+            text = maps.assets_map(files)
+            if text != self._assets:
+                before, self._assets = self._assets, None
+                await self._replace_assets(before, text)
+                self._assets = text
 
     async def set_certificates(self, pems: dict[str, str]) -> None:
         """Serve these certificates and no others, by file name. Raises IngressError."""
@@ -211,7 +268,7 @@ class Ingress:
         return {}
 
     async def refusals(self) -> dict[tuple[str, str], int]:
-        """Return how many requests HAProxy has refused since it started, by function ("" for none) and reason; nothing while it is not there."""
+        """Return how many requests HAProxy has refused or given up, by function ("" for none) and reason; nothing while it is not there."""
         if self.ready:
             with contextlib.suppress(IngressError):  # as above
                 return await self._runtime.refusals()
@@ -221,19 +278,21 @@ class Ingress:
         """Return the number of connections to the slot's socket; none while HAProxy does not run. Raises IngressError."""
         return await self._runtime.connections(slot) if self.ready else 0
 
-    async def _replace(self, texts: Mapping[str, str]) -> None:
-        for name, text in texts.items():
-            before = self._maps.get(name)
-            if text == before:
-                continue
-            self._write_map(name, text)
-            self._maps.pop(name, None)  # what HAProxy has is not known until it has taken this
-            change = None if before is None else maps.change(before, text, most=_ENTRIES_ONE_BY_ONE)
-            if self.ready and change is None:
-                await self._runtime.replace_map(name, text)
-            elif self.ready and change is not None:
-                await self._runtime.change_map(name, *change)
-            self._maps[name] = text
+    async def _replace_assets(self, before: str | None, text: str) -> None:
+        change = None if before is None else maps.change(before, text, most=_ENTRIES_ONE_BY_ONE)
+        if before is None or change is None or any(_SPECIAL.search(key) for keys in change for key in keys):
+            await self._replace(settings.ASSETS, text)
+            return
+        self._write_map(settings.ASSETS, text)
+        if self.ready:
+            fresh, gone = change
+            known = {line.split(" ", 1)[0] for line in before.splitlines()} & fresh.keys()
+            await self._runtime.change_map(settings.ASSETS, fresh, known=known, removed=gone)
+
+    async def _replace(self, name: str, text: str) -> None:
+        self._write_map(name, text)
+        if self.ready:
+            await self._runtime.replace_map(name, text)
 
     def _write_map(self, name: str, text: str) -> None:
         _write(f"{self._settings.map_dir}/{name}", text)

@@ -2,15 +2,16 @@
 
 import asyncio
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nearhop.errors import NearhopError
-from node.haproxy.settings import CERTIFICATES, kept_name, slot_name
+from node.haproxy.settings import CERTIFICATES, WALLS, kept_name, slot_name
 
 _PAYLOAD_BYTES = 12_000  # a command and its payload must fit HAProxy's buffer of 16 KiB
 _TIMEOUT_S = 2.0
+_QUOTED = 200  # characters of a refused command that an error quotes
 
 
 class IngressError(NearhopError):
@@ -56,12 +57,17 @@ class Runtime:
             await self._expect(f"add map @{version} {path} <<\n{chunk}", "")
         await self._expect(f"commit map @{version} {path}", "")
 
-    async def change_map(self, path: str, entries: Mapping[str, str], removed: Iterable[str]) -> None:
-        """Set *entries* of a map and delete the keys *removed*, one after another."""
-        for key, value in entries.items():
-            await self.set_entry(path, key, value)
-        for key in removed:
-            await self._expect(f"del map {path} {key}", "")
+    async def change_map(
+        self, path: str, entries: Mapping[str, str], *, known: Collection[str], removed: Iterable[str]
+    ) -> None:
+        """Set *entries* of a map, of which it has the *known* ones with other values, and delete the keys *removed*.
+
+        HAProxy makes them one after another, and requests may see some of them before the last is there.
+        """
+        commands = [f"{'set' if key in known else 'add'} map {path} {key} {value}" for key, value in entries.items()]
+        commands += [f"del map {path} {key}" for key in removed]
+        for batch in _batches(commands, ";"):
+            await self._expect(batch, "")
 
     async def set_entry(self, path: str, key: str, value: str) -> None:
         """Set one entry of a map; when it is not there, add it."""
@@ -70,14 +76,20 @@ class Runtime:
 
     async def keys(self, path: str) -> set[str]:
         """Return the keys of a map. Raises IngressError."""
-        entries = [line.split() for line in (await self.ask(f"show map {path}")).splitlines() if line]
-        if any(not fields[0].startswith("0x") for fields in entries):
-            raise IngressError(f"HAProxy does not show {path}: {' '.join(entries[0])}")
-        return {fields[1] for fields in entries}
+        return {line.split()[0] for line in await self.lines(path)}
+
+    async def lines(self, path: str) -> list[str]:
+        """Return the lines of a map, as its file has them. Raises IngressError."""
+        shown = [line.partition(" ") for line in (await self.ask(f"show map {path}")).splitlines() if line]
+        if any(not pointer.startswith("0x") for pointer, _, _ in shown):
+            raise IngressError(f"HAProxy does not show {path}: {''.join(shown[0])}")
+        return [f"{line}\n" for _, _, line in shown]
 
     async def refusals(self) -> dict[tuple[str, str], int]:
-        """Return how many requests the ingress has refused itself, by function ("" for none) and reason."""
-        return dict(parse_refusals(await self.ask("show table refusals")))
+        """Return how many requests the ingress has refused or given up itself, by function ("" for none) and reason."""
+        late = (line.split() for line in await self.lines(WALLS))
+        refused = dict(parse_refusals(await self.ask("show table refusals")))
+        return refused | {(function, "exceeded_wall"): int(count) for function, count in late}
 
     async def put_certificate(self, file: str, pem: str, *, known: bool) -> None:
         """Serve the chain and key *pem* under the name *file*, in place of the one before where it is *known*."""
@@ -113,7 +125,7 @@ class Runtime:
     async def _expect(self, command: str, answer: str) -> str:
         said = (await self.ask(command)).strip()
         if not said.startswith(answer) or (not answer and said):
-            raise IngressError(f"HAProxy refused {command.splitlines()[0]!r}: {said or 'no answer'}")
+            raise IngressError(f"HAProxy refused {command.splitlines()[0][:_QUOTED]!r}: {said or 'no answer'}")
         return said
 
 
@@ -158,13 +170,17 @@ def parse_connections(answer: str) -> int:
 
 def _chunks(text: str) -> Iterator[str]:
     # A payload ends with an empty line.
-    lines: list[str] = []
+    return (f"{chunk}\n" for chunk in _batches(text.splitlines(), "\n"))
+
+
+def _batches(lines: Iterable[str], joint: str) -> Iterator[str]:
+    batch: list[str] = []
     size = 0
-    for line in text.splitlines():
-        if lines and size + len(line) + 1 > _PAYLOAD_BYTES:
-            yield "\n".join(lines) + "\n"
-            lines, size = [], 0
-        lines.append(line)
+    for line in lines:
+        if batch and size + len(line) + 1 > _PAYLOAD_BYTES:
+            yield joint.join(batch)
+            batch, size = [], 0
+        batch.append(line)
         size += len(line) + 1
-    if lines:
-        yield "\n".join(lines) + "\n"
+    if batch:
+        yield joint.join(batch)

@@ -12,6 +12,7 @@ ASSETS = "assets.map"
 REASONS = "reasons.map"
 COUNTRIES = "countries.map"
 CACHING = "caching.map"
+WALLS = "walls.map"
 CERTIFICATES = "certificates.list"
 NO_SLOT = "none"
 ACTIVATOR = "activator"
@@ -54,6 +55,7 @@ class Paths:
     reasons: str
     countries: str
     caching: str
+    walls: str
     certificates: str
 
 
@@ -68,6 +70,7 @@ def paths(ingress: Ingress) -> Paths:
         reasons=f"{ingress.map_dir}/{REASONS}",
         countries=f"{ingress.map_dir}/{COUNTRIES}",
         caching=f"{ingress.map_dir}/{CACHING}",
+        walls=f"{ingress.map_dir}/{WALLS}",
         certificates=f"{ingress.map_dir}/{CERTIFICATES}",
     )
 

@@ -85,7 +85,12 @@ def wants_counts(meter: Meter, cpu_s: float, budget: Budget) -> bool:
 
 def suspicious(meter: Meter, cpu_s: float, budget: Budget) -> bool:
     """Say whether the budget is spent as far as is known: only new counters can tell an honest sandbox from a runaway now."""
-    return cpu_s - meter.baseline_s > _allowed_s(meter, budget)
+    return left_s(meter, cpu_s, budget) < 0
+
+
+def left_s(meter: Meter, cpu_s: float, budget: Budget) -> float:
+    """Return how much of the budget is left as far as is known."""
+    return _allowed_s(meter, budget) - (cpu_s - meter.baseline_s)
 
 
 def _allowed_s(meter: Meter, budget: Budget) -> float:

@@ -30,7 +30,10 @@ def header(
         "manifest": asdict(version.manifest),
         "control": control,
         "sockets": {name: str(services[name]) if name in services else None for name in SERVICES},
-        "limits": {"subrequests": spec.limits.subrequests},
+        "limits": {
+            "subrequests": spec.limits.subrequests,
+            "request_body_bytes": spec.limits.request_body_bytes,
+        },
     }
 
 

@@ -13,7 +13,7 @@ from typing import Protocol, assert_never
 from nearhop import log
 from nearhop.errors import NearhopError
 from node.lifecycle import machine, scale
-from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, suspicious, wants_counts
+from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, left_s, suspicious, wants_counts
 from node.lifecycle.machine import Phase
 from node.plan.records import Limits, SandboxSpec, SandboxView
 from node.sandbox import handover, process
@@ -24,6 +24,9 @@ _IDLE_S = 0.05  # between samples once nothing has used CPU for _IDLE_AFTER_S
 _IDLE_AFTER_S = 1.0
 _SLOW_S = 0.02
 _FAST_S = 0.004
+_NEAREST_S = 0.001
+_NEAR_SHARE = 0.5  # of a budget: who has less left and goes on spending is looked at ever more often
+_SPENDING_SHARE = 0.1  # of one processor, between two samples: as much as _BUSY_STEP_S in _SLOW_S
 _BUSY_STEP_S = 0.002  # CPU between two samples that makes the next one fast
 _MEMORY_EVERY_S = 0.25
 _DRAIN_POLL_S = 0.05
@@ -139,6 +142,7 @@ class Pool:
         self._group: asyncio.TaskGroup | None = None
         self._active_at = 0.0
         self._load_at = 0.0
+        self._sampled_at = 0.0
         self._scales: dict[SandboxSpec, scale.Scale] = {}
         self._warm_failures = 0
         self._warm_retry_at = 0.0
@@ -238,8 +242,8 @@ class Pool:
                     if not self._held:
                         self._wake.clear()
                         await self._wake.wait()
-                    busy = await self._sample_all()
-                    await asyncio.sleep(_FAST_S if busy else self._pause_s())
+                    pause_s = await self._sample_all()
+                    await asyncio.sleep(self._pause_s() if pause_s is None else pause_s)
             finally:
                 for held in self._held.values():
                     if held.guest is not None:
@@ -264,9 +268,11 @@ class Pool:
         held = self._held[slot] = _Held(state)
         self._carry_out(slot, held, commands)
 
-    async def _sample_all(self) -> bool:
+    async def _sample_all(self) -> float | None:
+        """Look at every sandbox; return how soon to do so again where one is busy."""
         now = time.monotonic()
-        busy = False
+        elapsed_s, self._sampled_at = now - self._sampled_at, now
+        pause_s: float | None = None
         readings: dict[int, tuple[Guest, float]] = {}
         asking: list[int] = []
         frozen: list[tuple[_Held, Guest]] = []
@@ -276,7 +282,8 @@ class Pool:
             if held.guest is None or (cpu_s := held.guest.cpu_s()) is None:
                 continue
             step_s = cpu_s - held.last_cpu_s
-            busy = busy or step_s >= _BUSY_STEP_S
+            if step_s >= _BUSY_STEP_S or step_s >= _SPENDING_SHARE * elapsed_s:
+                pause_s = self._sooner(pause_s, held, cpu_s, step_s)
             if step_s >= IDLE_STEP_S:
                 self._active_at = now
             held.last_cpu_s = cpu_s
@@ -301,7 +308,16 @@ class Pool:
         if now - self._load_at >= _LOAD_EVERY_S:
             self._load_at = now
             self._scale(now)
-        return busy
+        return pause_s
+
+    @staticmethod
+    def _sooner(pause_s: float | None, held: _Held, cpu_s: float, step_s: float) -> float | None:
+        """Return how soon to look again, by now that *held* spends as well."""
+        meter, budget = held.state.meter, held.state.budget
+        left = left_s(meter, cpu_s, budget) if held.state.serves and meter is not None else budget.cpu_s
+        if left >= _NEAR_SHARE * budget.cpu_s:
+            return min(pause_s or _FAST_S, _FAST_S) if step_s >= _BUSY_STEP_S else pause_s
+        return min(pause_s or _FAST_S, max(left, _NEAREST_S))
 
     @staticmethod
     def _suspects(held: _Held, cpu_s: float) -> bool:

@@ -9,7 +9,8 @@
 // the program, which may import what is in that graph, cannot reach it.
 
 import { installConsole, report } from "./report.ts";
-import { adaptRequests } from "./request.ts";
+import { boundBodies } from "./body.ts";
+import { adaptRequests, isInner } from "./request.ts";
 import { connectEgress } from "./egress.ts";
 import { closeDoors, preload, safeProcess } from "./doors.ts";
 import { answering, type Handler } from "./answer.ts";
@@ -70,6 +71,7 @@ await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
 // The engine asks for permission at each new connection, so the sockets of the node's services stay open to the guest. To the program they are
 // not: its fetch() takes no path, and a socket cannot be read as a file.
 
+boundBodies(settings.requestBody, isInner);
 adaptRequests(subrequests.spend, connectEgress(host, settings.sockets.egress));
 await preload(source);
 safeProcess(settings.env);

@@ -4,6 +4,7 @@
 // A dialect may dress the requests that arrive: it adds the headers that its platform adds. The engine's own are immutable, so a dressed
 // request has a Headers object of its own, made when the program first looks.
 
+import { cloned } from "./body.ts";
 import type { Egress } from "./egress.ts";
 import type { Place } from "./geo.ts";
 import { dress, type Extras, installHeaders, plain } from "./headers.ts";
@@ -14,7 +15,6 @@ const ALLOWED = new Set(["http:", "https:", "data:", "blob:"]);
 const own = (name: string) => Object.getOwnPropertyDescriptor(Request.prototype, name)!;
 const readUrl = own("url").get!;
 const readHeaders = own("headers").get!;
-const realClone = Request.prototype.clone;
 const realFetch = globalThis.fetch;
 const RealRequest = Request;
 
@@ -50,6 +50,9 @@ export function outlive(request: Request): void {
   void request.url;
   void request.headers.has("host");
 }
+
+/** Whether the engine made *request* of what came over the socket. */
+export const isInner = (request: Request): boolean => readUrl.call(request).startsWith(INNER);
 
 /** Say that *request* came from a client at *place*. */
 export function arrived(request: Request, place: Place | null): void {
@@ -87,7 +90,7 @@ export function dressRequests(extras: Extras, copied: Copied): void {
   define("clone", {
     value: function clone(this: Request): Request {
       const it = dressed.get(this);
-      const copy: Request = realClone.call(this);
+      const copy: Request = cloned(this, () => outer(this));
       if (it !== undefined) dressed.set(copy, { place: it.place });
       copied(this, copy);
       return copy;

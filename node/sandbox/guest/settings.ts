@@ -34,6 +34,7 @@ export interface Settings {
   control: string; // what a control call must know; "" refuses them all
   sockets: { egress: string | null; geo: string | null; assets: string | null };
   subrequests: number; // that one request may cause; Infinity when nothing was said
+  requestBody: number; // bytes that a program may read of one request's; Infinity when nothing was said
   everything: boolean; // load every part, whatever the program needs: the engine's cache is being filled
 }
 
@@ -61,6 +62,7 @@ export function parse(line: string): Settings {
     control: raw.control ?? "",
     sockets: { egress: raw.sockets?.egress || null, geo: raw.sockets?.geo || null, assets: raw.sockets?.assets || null },
     subrequests: raw.limits?.subrequests || Infinity,
+    requestBody: raw.limits?.request_body_bytes || Infinity,
     everything: raw.everything === true,
   };
 }

@@ -69,12 +69,12 @@ def test_another_version_begins_anew_and_what_is_gone_is_forgotten(clock: Clock)
 def test_what_the_ingress_refuses_is_counted_also_when_its_counts_begin_anew() -> None:
     changed: list[str] = []
     breakers = Breakers(changed.append)
-    breakers.refused({("a", "rate_limited"): 3, ("", "no_such_host"): 9})
-    breakers.refused({("a", "rate_limited"): 3, ("", "no_such_host"): 10})
+    assert breakers.refused({("a", "rate_limited"): 3, ("", "no_such_host"): 9}) == [("a", "rate_limited", 3)]
+    assert breakers.refused({("a", "rate_limited"): 3, ("", "no_such_host"): 10}) == []
     assert (breakers.overruns("a"), breakers.overruns(""), changed) == ({"rate_limited": 3}, {}, ["a"])
     breakers.refused({("a", "rate_limited"): 5})
     breakers.refused({})
-    breakers.refused({("a", "rate_limited"): 2})
+    assert breakers.refused({("a", "rate_limited"): 2}) == [("a", "rate_limited", 2)]
     assert breakers.overruns("a") == {"rate_limited": 7}
     assert not breakers.is_open("a")
 

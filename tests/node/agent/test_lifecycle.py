@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,7 @@ import pytest
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import paths
 from node.haproxy.runtime import Runtime
+from tests.node.conftest import eventually
 
 pytestmark = pytest.mark.acceptance
 
@@ -277,6 +278,39 @@ async def test_a_breaker_opens_after_three_overruns(control, node, client: httpx
         assert time.monotonic() < deadline, status()
         await asyncio.sleep(0.1)
     assert (await ask("/")).text == "fine"
+
+
+async def test_a_body_or_an_answer_that_takes_too_much_is_counted_and_logged(control, node, client) -> None:
+    await control.deploy("reads", 1, ECHO, request_body_bytes=50_000)
+    await control.deploy("waits", 1, SLOW % 60_000, wall_ms=300)
+    for function in ("reads", "waits"):
+        await control.until_active(function)
+    await control.instruct(pb.NodeInstruction(log_interest=pb.LogInterest(functions=["reads", "waits"])))
+
+    async def upload(pieces: int) -> httpx.Response:
+        async def body() -> AsyncIterator[bytes]:
+            for _ in range(pieces):
+                yield b"x" * 1000
+
+        return await client.post(node.url, headers=host("reads"), content=body())
+
+    def logged(function: str, reason: str) -> list[str]:
+        entries = [entry for log in control.logs for entry in log.entries]
+        return [entry.message for entry in entries if (entry.function, entry.reason) == (function, reason)]
+
+    assert (await upload(50)).text == "POST 50000"
+    for refused in (await upload(51), await client.post(node.url, headers=host("reads"), content=b"x" * 50_001)):
+        assert (refused.status_code, refused.headers["x-nearhop-reason"]) == (413, "exceeded_body")
+    late = await client.get(node.url, headers=host("waits"))
+    assert (late.status_code, late.headers["x-nearhop-reason"]) == (504, "exceeded_wall")
+    for function, reason, count in (("reads", "exceeded_body", 2), ("waits", "exceeded_wall", 1)):
+        await eventually(lambda f=function, r=reason, n=count: control.status(f).overruns[r] == n)
+        await eventually(lambda f=function, r=reason, n=count: len(logged(f, r)) == n)
+    assert logged("waits", "exceeded_wall") == ["no answer in time: 1"]
+    assert sorted(logged("reads", "exceeded_body")) == [
+        "exceeded_body: more than 50000 bytes of a request's body", "refused by the ingress: 1",
+    ]  # fmt: skip
+    assert (await upload(50)).text == "POST 50000"
 
 
 async def test_an_agent_that_is_killed_leaves_nothing_that_runs(control, node) -> None:

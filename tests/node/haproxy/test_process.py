@@ -119,7 +119,10 @@ async def test_pages_of_the_platform_name_their_reason(
     assert await page(host="nobody.example.org") == (404, "no_such_host", "no_such_host")
     assert await page(host="cold.example.org") == (503, "no_sandbox", "no_sandbox")
     assert await page(host="a_b") == (400, "bad_host", "bad_host")
-    assert await page("/hang") == (504, "exceeded_wall", "exceeded_wall")
+    assert ("a", "exceeded_wall") not in await ingress.refusals()
+    for count in (1, 2):
+        assert await page("/hang") == (504, "exceeded_wall", "exceeded_wall")
+        assert (await ingress.refusals())["a", "exceeded_wall"] == count
     await ask(client)  # so that the next request goes over a kept connection
     assert await page("/die") == (502, "sandbox_ended", "sandbox_ended")
     await ingress.set_reason(0, "exceeded_cpu")

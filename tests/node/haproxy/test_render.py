@@ -46,6 +46,7 @@ def test_haproxy_accepts_it(tmp_path: Path, folder: str, plain: bool) -> None:
     Path(paths.picks).write_text("")
     Path(paths.assets).write_text("")
     Path(paths.caching).write_text("")
+    Path(paths.walls).write_text("")
     Path(paths.certificates).write_text("")
     Path(paths.reasons).write_text(maps.reasons_map({3: "exceeded_cpu"}))
     Path(paths.countries).write_text("192.0.2.0/24 JP\n2001:db8::/32 GB\n")
@@ -70,8 +71,3 @@ def test_maps() -> None:
     assert maps.maps({"a.nearhop.test": Route("a", 3, 7, 900)}).hosts == (
         "a.nearhop.test s007|a|3|900\nv3--a.nearhop.test s007|a|3|900\n"
     )
-
-
-def test_maps_are_joined_before_one_takes_the_others_place() -> None:
-    assert maps.joined("a 1\nb 2|x y\n", "b 3\nc 4\n") == "a 1\nb 3\nc 4\n"
-    assert maps.joined("", "a 1\n") == "a 1\n"

@@ -246,12 +246,12 @@ async def test_each_function_has_its_own_greatest_body(ingress: Ingress, client:
         )
         answer = (await reader.readuntil(b"\r\n\r\n")).decode()
         writer.close()
-        return answer.split()[1] + (" body_too_large" if "x-nearhop-reason: body_too_large\r\n" in answer else "")
+        return answer.split()[1] + (" exceeded_body" if "x-nearhop-reason: exceeded_body\r\n" in answer else "")
 
     assert await post("small.example.org", 1000) == "200"
-    assert await post("small.example.org", 1001) == "413 body_too_large"
+    assert await post("small.example.org", 1001) == "413 exceeded_body"
     assert await post("a.example.org", 1001) == "200"
-    assert await post("a.example.org", (10 << 20) + 1) == "413 body_too_large"
+    assert await post("a.example.org", (10 << 20) + 1) == "413 exceeded_body"
 
 
 async def test_long_urls_and_large_headers_are_refused(ingress: Ingress, client: httpx.AsyncClient) -> None:

@@ -7,6 +7,7 @@ from node.lifecycle.limits import (
     Reason,
     Sample,
     judge,
+    left_s,
     started,
     suspicious,
     wants_counts,
@@ -29,7 +30,7 @@ def test_a_sandbox_is_suspicious_exactly_when_unchanged_counters_would_end_it() 
     for meter in (warm(), replace(started(1.0), finished=10)):
         for cpu_s in (1.0, 1.049, 1.051, 1.199, 1.201):
             ended = judge(meter, Sample(cpu_s, None, 10, 1), BUDGET)[1] is Reason.EXCEEDED_CPU
-            assert suspicious(meter, cpu_s, BUDGET) == ended
+            assert suspicious(meter, cpu_s, BUDGET) == ended == (left_s(meter, cpu_s, BUDGET) < 0)
 
 
 def test_each_finished_request_starts_the_count_anew() -> None:

@@ -32,7 +32,7 @@ def test_the_guest_is_told_of_its_program() -> None:
         "env": {"KEY": "s3cret"},
         "control": "abcd",
         "sockets": {"egress": "/run/egress.sock", "geo": None, "assets": None},
-        "limits": {"subrequests": 7},
+        "limits": {"subrequests": 7, "request_body_bytes": 10 << 20},
     }
 
 
