@@ -1,5 +1,6 @@
 """Shared arithmetic of the benchmarks: CPU time of process trees, medians, ratios, a table."""
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,15 +9,20 @@ import psutil
 
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time of *pid* and its living descendants, in seconds."""
+    return sum(cpu_by_name(pid).values())
+
+
+def cpu_by_name(pid: int) -> dict[str, float]:
+    """Return the CPU time of *pid* and its living descendants, in seconds, by the name of the program."""
     parent = psutil.Process(pid)
-    total = 0.0
+    spent: dict[str, float] = {}
     for process in (parent, *parent.children(recursive=True)):
         try:
-            times = process.cpu_times()
+            times, name = process.cpu_times(), process.name()
         except psutil.NoSuchProcess:
             continue
-        total += times.user + times.system
-    return total
+        spent[name] = spent.get(name, 0.0) + times.user + times.system
+    return spent
 
 
 def table(rounds: Mapping[str, Sequence[Mapping[str, float]]], *, base: str) -> None:
@@ -28,7 +34,8 @@ def table(rounds: Mapping[str, Sequence[Mapping[str, float]]], *, base: str) -> 
         cells = []
         for figure in figures:
             ratio = statistics.median(_ratios(taken, rounds[base], figure))
-            cells.append(f"{statistics.median(row[figure] for row in taken):>14.1f} ({ratio:4.2f}×)")
+            shown = "       " if math.isnan(ratio) else f"({ratio:4.2f}×)"
+            cells.append(f"{statistics.median(row[figure] for row in taken):>14.1f} {shown}")
         print(f"{name:{width}}  " + "  ".join(f"{cell:>22}" for cell in cells))
     print(f"medians of {len(rounds[base])} alternating rounds; in brackets the median ratio to {base}, round by round")
 

@@ -2,25 +2,28 @@
 
 import asyncio
 import contextlib
-import json
+import statistics
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import peers
-from benchmarks.figures import cpu_seconds, table
+from benchmarks import load, peers
+from benchmarks.figures import cpu_by_name, table
 from nearhop import children, engines
 from tests.harness.cluster import INGRESS_PORT, ZONE, Cluster
 from tests.harness.eventually import eventually
 
-ROUNDS = 12
+ROUNDS = 6
 SECONDS = 1  # short rounds, so that what else the machine does hits the contestants alike
-CONNECTIONS = 32
+CONNECTIONS = (8, 32, 128)
+NEARHOP = "Nearhop node"
+BASE = "HAProxy → Deno.serve"
+PARTS = {"haproxy": "ingress", "deno": "runtime", "workerd": "runtime", "node": "runtime"}  # by the name of the process
 HANDLER = 'export default { fetch() { return new Response("hello"); } };\n'
 COUNTRY = 'export default { fetch(request) { return new Response(request.headers.get("x-nearhop-country")); } };\n'
 BARE = "127.89.0.1"
-LOAD = Path(__file__).with_name("load.ts")
+Rounds = dict[str, list[dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,34 @@ class Contestant:
 
 
 async def run() -> None:
-    """Print requests per second, server CPU per request and latency of each contestant."""
+    """Print requests per second, CPU per request by process, and latency of each contestant, for several numbers of connections."""
     with tempfile.TemporaryDirectory(prefix="nearhop-bench-") as folder:
         async with _contestants(Path(folder)) as contestants:
-            rounds: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
             for contestant in contestants.values():
-                await _measure(contestant, seconds=1)  # warm-up: the JIT's, not ours
-            for _ in range(ROUNDS):
-                for name, contestant in contestants.items():
-                    rounds[name].append(await _measure(contestant, seconds=SECONDS))
-    table(rounds, base="HAProxy → Deno.serve")
+                await _measure(contestant, 32, seconds=1)  # warm-up: the JIT's, not ours
+            for connections in CONNECTIONS:
+                print(f"{connections} connections, {load.generator()}:")
+                _print(await _rounds(contestants, connections))
+
+
+async def _rounds(contestants: Mapping[str, "Contestant"], connections: int) -> Rounds:
+    rounds: Rounds = {name: [] for name in contestants}
+    for _ in range(ROUNDS):
+        for name, contestant in contestants.items():
+            rounds[name].append(await _measure(contestant, connections, seconds=SECONDS))
+    return rounds
+
+
+def _print(rounds: Rounds) -> None:
+    table(rounds, base=BASE)
+    for name in rounds.keys() - {NEARHOP}:
+        speed, cpu = (_ratio(rounds[NEARHOP], rounds[name], figure) for figure in ("requests/s", "CPU µs/request"))
+        print(f"{NEARHOP} ÷ {name}: {speed:.2f}× the requests/s at {cpu:.2f}× the CPU per request")
+    print(flush=True)
+
+
+def _ratio(ours: Sequence[Mapping[str, float]], theirs: Sequence[Mapping[str, float]], figure: str) -> float:
+    return statistics.median(one[figure] / other[figure] for one, other in zip(ours, theirs, strict=True))
 
 
 @contextlib.asynccontextmanager
@@ -55,8 +76,8 @@ async def _contestants(folder: Path) -> AsyncIterator[dict[str, Contestant]]:
         deno = await _bare_deno(folder, stack)
         haproxy = await _bare_haproxy(folder, stack)
         contestants = {
-            "HAProxy → Deno.serve": Contestant(BARE, 7482, "bare", (haproxy, deno)),
-            "Nearhop node": Contestant(node.address, INGRESS_PORT, f"hello.{ZONE}", (node.pid,)),
+            BASE: Contestant(BARE, 7482, "bare", (haproxy, deno)),
+            NEARHOP: Contestant(node.address, INGRESS_PORT, f"hello.{ZONE}", (node.pid,)),
         }
         home = folder / "peers"
         home.mkdir()
@@ -116,21 +137,24 @@ backend deno
     return process.pid
 
 
-async def _measure(contestant: Contestant, *, seconds: int) -> dict[str, float]:
-    before = sum(cpu_seconds(pid) for pid in contestant.pids)
-    process = await children.spawn(
-        [
-            engines.find("deno").path, "run", "--no-config", "--allow-net", LOAD,
-            contestant.address, str(contestant.port), contestant.host, str(CONNECTIONS), str(seconds),
-        ],
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, _ = await process.communicate()
-    result = json.loads(out)
-    spent = sum(cpu_seconds(pid) for pid in contestant.pids) - before
-    assert result["failed"] == 0, result
+async def _measure(contestant: Contestant, connections: int, *, seconds: int) -> dict[str, float]:
+    before = _spent(contestant)
+    result = await load.drive(contestant.address, contestant.port, contestant.host, connections, seconds)
+    spent = {part: (s - before.get(part, 0.0)) * 1e6 / result.finished for part, s in _spent(contestant).items()}
     return {
-        "requests/s": result["finished"] / result["seconds"],
-        "server CPU µs/request": spent / result["finished"] * 1e6,
-        "p99 ms": result["p99_ms"],
+        "requests/s": result.finished / result.seconds,
+        "CPU µs/request": sum(spent.values()),
+        **{f"{part} µs": spent.get(part, 0.0) for part in ("ingress", "runtime", "agent")},
+        "generator µs": result.cpu_s * 1e6 / result.finished,
+        "p99 ms": result.p99_ms,
     }
+
+
+def _spent(contestant: Contestant) -> dict[str, float]:
+    """Return the CPU time of the contestant's processes by what they do."""
+    spent: dict[str, float] = {}
+    for pid in contestant.pids:
+        for name, seconds in cpu_by_name(pid).items():
+            part = PARTS.get(name, "agent")
+            spent[part] = spent.get(part, 0.0) + seconds
+    return spent

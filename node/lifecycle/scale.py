@@ -1,22 +1,28 @@
 """How many sandboxes of one version a node runs: more while those that run are busy and crowded, fewer once they have been quiet for a while.
 
-A program that only waits gains nothing from a second process, so a crowd of requests counts only where a processor is wanted too.
+A program that only waits gains nothing from a second process, so a crowd of requests counts only where a processor is wanted too. Nor does
+one whose requests are quick: what is in flight waits in the ingress or for a client while its process sleeps, and a second one would only take
+the machine's time from them. So those in flight must be worth a wait, or the process must hardly ever sleep.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 CROWD = 8  # requests in flight of one sandbox above which it is crowded
 BUSY_SHARE = 0.5  # of the time, running or waiting for a processor, above which a sandbox is busy
+FULL_SHARE = 0.9  # the same, above which requests wait for it however quick they are
+QUEUE_S = 0.01  # of a sandbox's work in flight, above which a request notices the others
 UP_AFTER_S = 0.5
 DOWN_AFTER_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one sandbox does: requests in flight, and the share of the time in which it runs or waits for a processor."""
+    """What one sandbox does: requests in flight, the share of the time in which it runs or waits for a processor, and how much each request took."""
 
     in_flight: int
     busy_share: float
+    request_s: float = math.inf  # of that time; infinite when none has finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,10 @@ def step(state: Scale, loads: tuple[Load, ...], most: int, now: float) -> Scale:
 def _crowded(loads: tuple[Load, ...], instances: int) -> bool:
     in_flight = sum(load.in_flight for load in loads)
     busy = sum(load.busy_share for load in loads)
-    return in_flight > CROWD * instances and busy > BUSY_SHARE * instances
+    if in_flight <= CROWD * instances or busy <= BUSY_SHARE * instances:
+        return False
+    queue_s = sum(load.in_flight * load.request_s for load in loads if load.in_flight)
+    return queue_s > QUEUE_S * instances or busy > FULL_SHARE * instances
 
 
 def _fewer_would_do(loads: tuple[Load, ...], instances: int) -> bool:

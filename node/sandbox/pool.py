@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import secrets
 import time
 from collections import defaultdict, deque
@@ -90,10 +91,8 @@ class _Held:
     direct: int = 0  # requests in flight that reached it past the ingress' slot: those that started it
     direct_finished: int = 0
     in_flight: int = 0
-    window: tuple[float, float] = (
-        0.0,
-        0.0,
-    )  # what it had wanted of a processor when the load was last read, and when that was
+    # What it had wanted of a processor when the load was last read, when that was, and how many requests had been answered.
+    window: tuple[float, float, int] = (0.0, 0.0, 0)
     last_cpu_s: float = 0.0
     memory_bytes: int = 0
     memory_at: float = 0.0
@@ -356,10 +355,11 @@ class Pool:
         for held in self._held.values():
             if held.spec is None or not held.state.serves:
                 continue
-            wanted_s, at = held.window
-            held.window = ((held.guest.wanted_s() if held.guest is not None else None) or 0.0, now)
-            share = (held.window[0] - wanted_s) / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
-            loads[held.spec].append(scale.Load(held.in_flight, share))
+            wanted_s, at, finished = held.window
+            held.window = ((held.guest.wanted_s() if held.guest is not None else None) or 0.0, now, held.finished)
+            spent_s, answered = held.window[0] - wanted_s, held.finished - finished
+            share = spent_s / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
+            loads[held.spec].append(scale.Load(held.in_flight, share, spent_s / answered if answered > 0 else math.inf))
         before = self._scales
         self._scales = {
             spec: scale.step(before.get(spec, scale.Scale()), tuple(items), spec.limits.instances, now)
@@ -466,7 +466,7 @@ class Pool:
             last_words = str(error)
         else:
             held.guest, held.last_cpu_s, held.memory_at, held.repeated = guest, 0.0, 0.0, False
-            held.asked_cpu_s, held.in_flight, held.window = 0.0, 0, (0.0, 0.0)
+            held.asked_cpu_s, held.in_flight, held.window = 0.0, 0, (0.0, 0.0, 0)
             if not held.state.live or held.state.phase is Phase.STOPPING:
                 guest.kill()  # it was given up while it was being started
             if held.spec is None:

@@ -23,6 +23,14 @@ def test_waiting_is_no_reason_and_nor_is_one_busy_request() -> None:
         assert step(Scale(), (load,), 4, 10.0) == Scale()
 
 
+def test_a_crowd_of_quick_requests_waits_elsewhere_unless_the_sandbox_never_sleeps() -> None:
+    quick = 20e-6
+    assert step(Scale(), (Load(32, 0.75, quick),), 4, 10.0) == Scale()
+    assert step(Scale(), (Load(32, 0.95, quick),), 4, 10.0) == Scale(1, crowded_since=10.0)
+    assert step(Scale(), (Load(32, 0.75, 4e-3),), 4, 10.0) == Scale(1, crowded_since=10.0)
+    assert step(Scale(2), (Load(0, 1.0), Load(32, 0.5, 1e-3)), 4, 10.0) == Scale(2, crowded_since=10.0)
+
+
 def test_the_limit_holds() -> None:
     state = Scale(1, crowded_since=0.0)
     assert step(state, (CROWDED,), 1, 10.0).instances == 1
