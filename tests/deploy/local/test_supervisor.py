@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
-
 import pytest
 
 from deploy.local.parts import Part
