@@ -4,7 +4,7 @@ import pytest
 
 pytest_plugins = ["tests.harness.fixtures"]
 
-# They hold load, measure what is left to others, or promise a time: a second test beside them would be part of what they see.
+# They measure time, or what a load leaves to others: a second test beside them would be part of what they see.
 ALONE = (
     "tests/acceptance/test_failover.py",
     "tests/acceptance/test_flips.py",

@@ -9,7 +9,9 @@ _logger = log.get(__name__)
 
 
 def rise() -> bool:
-    """Let the calling thread, and nothing that it starts, come before other processes; False where this machine does not let us."""
+    """Let the calling thread, and nothing that it starts, come before other processes; False where that is not ours to say."""
+    if os.getpriority(os.PRIO_PROCESS, 0) != 0:
+        return False  # somebody has given the node a place of its own
     try:
         os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))  # sched(7)
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)

@@ -89,9 +89,11 @@ class Ingresses:
         for name in names:
 
             async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str = name) -> None:
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(f"HTTP/1.1 200 OK\r\nx-nearhop-node: {name}\r\ncontent-length: 0\r\n\r\n".encode())
-                writer.close()
+                try:
+                    await reader.readuntil(b"\r\n\r\n")
+                    writer.write(f"HTTP/1.1 200 OK\r\nx-nearhop-node: {name}\r\ncontent-length: 0\r\n\r\n".encode())
+                finally:  # also when the test ends between a probe's connection and its request
+                    writer.close()
 
             self._servers[name] = await asyncio.start_server(handle, ADDRESSES[name], self.port)
 

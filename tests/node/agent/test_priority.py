@@ -37,3 +37,8 @@ def test_without_the_right_it_goes_on_as_it_is(monkeypatch) -> None:
     monkeypatch.setattr(os, "setpriority", refuse)
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     assert not priority.rise()
+
+
+def test_a_place_that_the_operator_chose_is_kept(monkeypatch) -> None:
+    monkeypatch.setattr(os, "getpriority", lambda *_: 5)
+    assert not priority.rise()
