@@ -54,6 +54,7 @@ _FETCH_WITHIN_S = 30.0
 _FETCH_RETRY_S = 5.0
 _HOLD_S = 30.0  # before a version that served once but does not start now is tried again
 _TURNS_MAX = 50  # of one convergence; a plan that does not come to rest is reported rather than spun on
+_SETTLED_S = 0.005  # a held request takes to be joined to its sandbox
 _REVISIT_S = 5.0  # the loop looks again even when nothing woke it
 _ROUND = 500  # functions that a revisit looks at though nothing has happened to them, each time the next ones
 _REMOVE_EVERY_S = 5.0  # between two looks for bundles that nobody needs
@@ -281,10 +282,16 @@ class Agent:
 
     def sandbox_changed(self, function: str) -> None:
         self._dirty.add(function)
+        settled = False
         for name in self.demand.functions:
             if function_of(name) == function and (slot := self._ready_slot(name)) is not None:
                 self.demand.settle(name, slot)
-        self._wake.set()
+                settled = True
+        if settled:
+            # Those who have waited go first: until the route is switched, the activator takes who comes.
+            asyncio.get_running_loop().call_later(_SETTLED_S, self._wake.set)
+        else:
+            self._wake.set()
 
     def sandbox_ended(self, spec: SandboxSpec, error: str) -> None:
         """A sandbox that was never ready is gone: its version is refused, if it is the one asked for."""
@@ -449,6 +456,7 @@ class Agent:
             return False
         self._ingress.expect_caching(spec.function, source)
         self._pool.start(slot, spec, source)
+        await asyncio.sleep(0)  # a process that waits has its program before anything else is planned
         return True
 
     async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:

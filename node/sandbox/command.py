@@ -7,13 +7,20 @@ GUEST = Path(__file__).with_name("guest")
 
 
 def argv(
-    deno: Path, socket: Path, *, memory_mib: int, deny_net: str, guest: Path = GUEST, services: str = ""
+    deno: Path,
+    socket: Path,
+    *,
+    memory_mib: int,
+    deny_net: str,
+    guest: Path = GUEST,
+    services: str = "",
+    waits: bool = False,
 ) -> list[str]:
     """Return the command that starts the guest on *socket*.
 
     Reading and writing are allowed for the socket, because listening on it needs both; the guest gives both up once it listens. For the
     sockets in *services* they stay allowed: connecting needs them. *deny_net* may be empty where the sandbox has no network; *guest* is
-    where the engine finds the guest's files, which it reads until it imports a program.
+    where the engine finds the guest's files, which it reads until it imports a program. One that *waits* is ready for whichever program comes.
     """
     paths = ",".join(filter(None, (str(socket), services)))
     return [
@@ -41,6 +48,7 @@ def argv(
         f"--v8-flags=--max-old-space-size={memory_mib}",
         str(guest / "main.ts"),
         str(socket),
+        *(["waits"] if waits else []),
     ]
 
 

@@ -38,6 +38,7 @@ _REASON_WITHIN_S = 0.1
 _CONNECTIONS_GONE_WITHIN_S = 10.0
 _WARM_LIMITS = Limits()  # what a process is started with whose program is not known yet
 _WARM_BOOT_S = 0.2
+_FIRST_ANSWER_S = 0.02
 _PRIMED_WITHIN_S = 10.0
 _PRIME_POLL_S = 0.01
 _WARM_LEAVES_FREE = 1  # slots that no waiting process takes
@@ -256,7 +257,7 @@ class Pool:
         # One at a time, and never while a program starts: a process to come must not slow down one that is waited for.
         now = time.monotonic()
         warm = [held for held in self._held.values() if held.state.phase is Phase.WARM]
-        booting = any(held.state.phase is Phase.STARTING for held in self._held.values())
+        booting = any(_starts(held.state, now) for held in self._held.values())
         fresh = any(now - held.state.since < _WARM_BOOT_S for held in warm)
         if len(warm) >= self._settings.warm or booting or fresh or now < self._warm_retry_at:
             return
@@ -460,7 +461,10 @@ class Pool:
         try:
             limits = _WARM_LIMITS if held.spec is None else held.spec.limits
             guest = await self._settings.launcher.start(
-                slot, memory_mib=limits.memory_mib, memory_bytes=held.state.budget.memory_bytes
+                slot,
+                memory_mib=limits.memory_mib,
+                memory_bytes=held.state.budget.memory_bytes,
+                waits=held.spec is None,
             )
         except OSError as error:
             last_words = str(error)
@@ -605,6 +609,11 @@ def _added(counted: Counted | None, held: _Held) -> Counted | None:
     if counted is None:
         return None
     return _Count(counted.finished + held.direct_finished, counted.in_flight + held.direct)
+
+
+def _starts(state: machine.Sandbox, now: float) -> bool:
+    """Say whether somebody waits for it, or for the first answer that it gives."""
+    return state.phase is Phase.STARTING or (state.phase is Phase.READY and now - state.since < _FIRST_ANSWER_S)
 
 
 def _budget(spec: SandboxSpec, settings: Settings) -> Budget:

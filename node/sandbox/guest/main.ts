@@ -21,8 +21,8 @@ import { makeStore } from "./store.ts";
 import type { Dialect, Services } from "./dialect.ts";
 
 const host = Deno;
-const socket = host.args[0];
-const LATE_MS = 20;
+const [socket, waits] = host.args; // "waits": whichever program comes, this process is there before it
+const PIECE_BYTES = 64 << 10;
 const unavailable = () => new Response(null, { status: 503 });
 let handler: Handler = unavailable;
 
@@ -31,9 +31,17 @@ async function giveUp(path: string): Promise<void> {
   await host.permissions.revoke({ name: "write", path });
 }
 
-/** Say whether the program is not there yet: then this process is one that waits for whichever comes. */
-function isLate(program: Promise<string>): Promise<boolean> {
-  return Promise.race([program.then(() => false), new Promise<boolean>((done) => setTimeout(done, LATE_MS, true))]);
+/** Read what the agent says: a stream of the engine's, or a timer, would take longer to load than this takes in all. */
+async function read(): Promise<string> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for (let first = true;; first = false) {
+    const piece = new Uint8Array(PIECE_BYTES);
+    // While it waits for the first piece it serves; what follows is on its way.
+    const size = first && waits ? await host.stdin.read(piece) : host.stdin.readSync(piece);
+    if (size === null) break;
+    pieces.push(piece.subarray(0, size));
+  }
+  return new TextDecoder().decode(pieces.length === 1 ? pieces[0] : await new Blob(pieces).arrayBuffer());
 }
 
 /** Do once what every start does, so that the engine is ready for the program that comes; most programs are Workers. */
@@ -41,15 +49,18 @@ async function rehearse(): Promise<void> {
   const url = URL.createObjectURL(new Blob(["export default 0;"], { type: "text/javascript" }));
   await import(url);
   URL.revokeObjectURL(url);
-  await part("./workers/load.ts");
+  const settings = parse('{"dialect": "workers", "sockets": {"geo": "-"}, "limits": {"subrequests": 1}}');
+  look("fetch(", settings);
+  const { prepare } = await part("./workers/load.ts") as Dialect;
+  await prepare({ host, settings, source: "", services: {} });
 }
 
 host.serve({ path: socket, onListen() {} }, (request, info) => handler(request, info));
 await giveUp(socket);
 
-const arriving = new Response(host.stdin.readable).text();
 const part = (path: string) => import(new URL(path, import.meta.url).href);
-if (await isLate(arriving)) await rehearse();
+const arriving = read();
+if (waits) await rehearse();
 const input = await arriving;
 const end = input.indexOf("\n");
 const settings = parse(input.slice(0, end));

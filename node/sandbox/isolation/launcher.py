@@ -174,9 +174,12 @@ class Launcher:
 
     # Starting
 
-    async def start(self, slot: int, *, memory_mib: int, memory_bytes: int, warm: bool = False) -> Guest:
-        """Start a guest on *slot*; *memory_bytes* is for its control group. Raises OSError."""
-        return await self.launch(slot, self.plan(slot, memory_mib=memory_mib, warm=warm), memory_bytes=memory_bytes)
+    async def start(
+        self, slot: int, *, memory_mib: int, memory_bytes: int, warm: bool = False, waits: bool = False
+    ) -> Guest:
+        """Start a guest on *slot*; *memory_bytes* is for its control group, one that *waits* has no program yet. Raises OSError."""
+        plan = self.plan(slot, memory_mib=memory_mib, warm=warm, waits=waits)
+        return await self.launch(slot, plan, memory_bytes=memory_bytes)
 
     async def launch(self, slot: int, plan: Plan, *, memory_bytes: int = 0) -> Guest:
         """Start what *plan* says on *slot*. Raises OSError."""
@@ -215,7 +218,7 @@ class Launcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             _logger.warning("a sandbox is in no control group", error=str(error))
 
-    def plan(self, slot: int, *, memory_mib: int, warm: bool = False) -> Plan:
+    def plan(self, slot: int, *, memory_mib: int, warm: bool = False, waits: bool = False) -> Plan:
         """Return how a guest is started on *slot*; *warm* lets it fill the engine's cache."""
         settings, mode = self._settings, self._mode
         inside = mode.namespaces
@@ -234,6 +237,7 @@ class Launcher:
                     services=services,
                     memory_mib=memory_mib,
                     deny_net="" if inside else settings.deny_net,
+                    waits=waits,
                 )
             ),
             env=command.environment(cache, ipv6=inside),

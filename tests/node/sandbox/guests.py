@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from nearhop import engines
-from node.sandbox import command, egress
+from node.sandbox import command, egress, handover
 from node.sandbox.process import Guest, Message, spawn
 
 CONTROL = "0123456789abcdef"
@@ -64,9 +64,15 @@ class Boot:
         self.guests: list[Guest] = []
 
     async def __call__(
-        self, source: str, dialect: str = "workers", *, services: Sequence[Path] = (), **header: Any
+        self,
+        source: str,
+        dialect: str = "workers",
+        *,
+        services: Sequence[Path] = (),
+        given: asyncio.Event | None = None,
+        **header: Any,
     ) -> Booted:
-        """Start *source*; *header* is added to what the guest is told of it."""
+        """Start *source*; *header* is added to what the guest is told of it. With *given* it waits for that before it has its program."""
         socket = self._folder / f"{len(self.guests)}.sock"
         argv = command.argv(
             engines.find("deno").path,
@@ -74,6 +80,7 @@ class Boot:
             memory_mib=64,
             deny_net=egress.deny_net([]),
             services=",".join(map(str, services)),
+            waits=given is not None,
         )
         guest = await spawn(argv, command.environment(_cache()), cwd=self._folder)
         self.guests.append(guest)
@@ -85,7 +92,12 @@ class Boot:
             if message.event in ("ready", "failed"):
                 booted.set()
 
-        self._group.create_task(guest.run({"dialect": dialect, **header}, source.encode(), heard))
+        async def program() -> bytes:
+            if given is not None:
+                await given.wait()
+            return handover.encode({"dialect": dialect, **header}, source.encode())
+
+        self._group.create_task(guest.serve(program(), heard))
         async with asyncio.timeout(15):
             await booted.wait()
         return Booted(guest, socket, said)

@@ -1,6 +1,7 @@
 """Programs in a real guest: the dialects, what they export, what they throw, and what they must not reach."""
 
 import asyncio
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -22,6 +23,35 @@ async def test_a_worker_sees_the_url_that_the_client_asked_for(boot: Boot) -> No
     )
     url = "http://a.example.org:7480/x?y=1"
     assert (await guest.get("/x?y=1")).json() == [url, url, url, "Cloudflare-Workers", "undefined"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_program_arrives_whole_in_whatever_pieces(boot: Boot, late: bool) -> None:
+    text = "é€😀" * 30_000  # no piece of a power of two bytes ends where a character does, time after time
+    given = asyncio.Event() if late else None
+    if given is not None:
+        asyncio.get_running_loop().call_later(0.3, given.set)
+    source = f"const text = '{text}';" + worker("return Response.json([text.length, /^(é€😀)*$/u.test(text)])")
+    guest = await boot(source, given=given)
+    assert (await guest.get()).json() == [120_000, True]
+
+
+async def test_one_that_waits_for_a_program_answers_meanwhile(boot: Boot, tmp_path: Path) -> None:
+    given = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        starting = group.create_task(boot(worker("return new Response('here')"), given=given))
+        assert await _status(tmp_path / "0.sock") == 503
+        given.set()
+    assert (await starting.result().get()).text == "here"
+
+
+async def _status(socket: Path) -> int:
+    transport = httpx.AsyncHTTPTransport(uds=str(socket))
+    async with asyncio.timeout(10), httpx.AsyncClient(transport=transport, timeout=10) as client:
+        while True:
+            with contextlib.suppress(httpx.ConnectError):
+                return (await client.get("http://sandbox/")).status_code
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
