@@ -31,6 +31,7 @@ class Outcome:
     said: str
     took_s: float
     neighbor: list[float] = field(default_factory=list)  # seconds of each request meanwhile
+    after: list[float] = field(default_factory=list)  # and once it is gone
     neighbor_failures: list[str] = field(default_factory=list)
 
     @property
@@ -55,9 +56,10 @@ class Arena:
         self._client = client
         self.ports = ports
 
-    async def run(self, program: Program) -> Outcome:
-        """Deploy the program, let it try, and watch the neighbor meanwhile."""
+    async def run(self, program: Program, *, after: int = 3) -> Outcome:
+        """Deploy the program, let it try, and watch the neighbor meanwhile and for *after* requests more."""
         neighbor: list[float] = []
+        later: list[float] = []
         failures: list[str] = []
         began = time.monotonic()
         stop = asyncio.Event()
@@ -68,8 +70,8 @@ class Arena:
             finally:
                 stop.set()
         took = time.monotonic() - began
-        await self._watch(neighbor, failures, stop, at_least=3)
-        return Outcome(program, ok, said, took, neighbor, failures)
+        await self._watch(later, failures, stop, at_least=after)
+        return Outcome(program, ok, said, took, neighbor, later, failures)
 
     async def _try(self, program: Program) -> tuple[bool, str]:
         source = program.source.replace(CANARY, self.ports[CANARY]).replace(FRIEND, self.ports[FRIEND])
