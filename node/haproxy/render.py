@@ -33,6 +33,9 @@ def _sections(ingress: Ingress) -> Iterator[tuple[str, Sequence[str]]]:
         "frontend sink from base",
         [
             f"bind unix@{sink_socket(ingress.run_dir)} mode 600",
+            # A sandbox that the kernel ended is gone before the agent has told why.
+            "tcp-request inspect-delay 100ms",
+            "tcp-request content accept if WAIT_END",
             "http-request return status 502",
         ],
     )

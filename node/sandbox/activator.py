@@ -113,7 +113,7 @@ class Sandboxes(Protocol):
 
     def socket(self, slot: int) -> Path: ...
     def serving(self, slot: int) -> AbstractContextManager[None]: ...
-    def last_reason(self, slot: int) -> str | None: ...
+    async def last_reason(self, slot: int) -> str | None: ...
 
 
 class Activator:
@@ -169,7 +169,7 @@ class Activator:
         try:
             sandbox_reader, sandbox_writer = await asyncio.open_unix_connection(self._sandboxes.socket(slot))
         except OSError as error:
-            raise _Broken(self._sandboxes.last_reason(slot) or "no_sandbox") from error
+            raise _Broken(await self._sandboxes.last_reason(slot) or "no_sandbox") from error
         try:
             sandbox_writer.write(head)
             async with asyncio.TaskGroup() as group:
@@ -177,7 +177,7 @@ class Activator:
                 answered = await _pass_on(sandbox_reader, writer)
                 upward.cancel()
             if not answered:
-                raise _Broken(self._sandboxes.last_reason(slot) or "sandbox_ended")
+                raise _Broken(await self._sandboxes.last_reason(slot) or "sandbox_ended")
         finally:
             sandbox_writer.close()
 

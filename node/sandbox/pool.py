@@ -35,6 +35,9 @@ _LOAD_EVERY_S = 0.5  # between questions about what the sandboxes that spend CPU
 _LOAD_STEP_S = 30e-6  # CPU since the last question that one request costs at least
 _IDLE_POLL_S = 1.0
 _REASON_WITHIN_S = 0.1
+_REASON_KEPT_S = 0.5  # after an end: longer than the ingress waits for a reason
+_END_SEEN_WITHIN_S = 0.1
+_END_POLL_S = 0.002
 _CONNECTIONS_GONE_WITHIN_S = 10.0
 _WARM_LIMITS = Limits()  # what a process is started with whose program is not known yet
 _WARM_BOOT_S = 0.2
@@ -102,6 +105,8 @@ class _Held:
     sample: Sample | None = None
     asked_cpu_s: float = 0.0
     repeated: bool = False  # the last sample was as the one before it: another one would teach nothing
+    told: Reason | None = None  # why its last process has ended, as the ingress knows it
+    told_times: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +211,15 @@ class Pool:
             held.direct -= 1
             held.direct_finished += 1
 
-    def last_reason(self, slot: int) -> Reason | None:
-        """Return why the slot's last process ended."""
+    async def last_reason(self, slot: int) -> Reason | None:
+        """Return why the slot's last process ended; of one whose connections just broke, wait a moment for its end."""
         held = self._held.get(slot)
-        return None if held is None else held.state.reason
+        if held is None:
+            return None
+        guest, deadline = held.guest, time.monotonic() + _END_SEEN_WITHIN_S
+        while guest is not None and held.guest is guest and time.monotonic() < deadline:
+            await asyncio.sleep(_END_POLL_S)
+        return held.state.reason
 
     # What changes it
 
@@ -456,7 +466,9 @@ class Pool:
 
     async def _live(self, slot: int, held: _Held) -> None:
         """One process from its start to its end."""
-        await self._tell_reason(slot, None)
+        if held.told is not None:
+            held.told = None
+            self._spawn_task(self._forget_reason(slot, held), name=f"forget {slot}")
         status, last_words = 127, ""
         try:
             limits = _WARM_LIMITS if held.spec is None else held.spec.limits
@@ -482,7 +494,11 @@ class Pool:
             last_words = guest.last_words()
         if last_words:
             _logger.debug("sandbox said", function=_name(held), slot=slot, stderr=last_words)
+        was_told = held.told is not None  # before it was killed
         self._take(slot, machine.Exited(status, process.clean(last_words, keep="\n", limit=1000)))
+        why = held.state.reason
+        if held.spec is not None and why not in (None, Reason.RETIRED) and not was_told:
+            await self._tell_reason(slot, held, why)
 
     async def _prime(self, slot: int, held: _Held) -> None:
         # Nothing is assigned to it before this has ended, so that no program meets a request of ours.
@@ -535,17 +551,26 @@ class Pool:
                 slot=slot,
                 reason=reason.value,
             )
-            await self._tell_reason(slot, reason)
+            await self._tell_reason(slot, held, reason)
         if held.guest is not None:
             held.guest.kill()
 
-    async def _tell_reason(self, slot: int, reason: Reason | None) -> None:
+    async def _tell_reason(self, slot: int, held: _Held, reason: Reason | None) -> None:
+        held.told = reason
+        held.told_times += 1
         # The reason is a courtesy to the client: an ingress that is slow to take it must not lengthen a runaway's life.
         try:
             async with asyncio.timeout(_REASON_WITHIN_S):
                 await self._ingress.set_reason(slot, None if reason is None else reason.value)
         except (NearhopError, TimeoutError) as error:
             _logger.warning("the ingress did not take a reason over", slot=slot, error=repr(error))
+
+    async def _forget_reason(self, slot: int, held: _Held) -> None:
+        # The next process starts at once, and the page that tells of the last one is still to be written.
+        times = held.told_times
+        await asyncio.sleep(_REASON_KEPT_S)
+        if self._held.get(slot) is held and held.told_times == times:
+            await self._tell_reason(slot, held, None)
 
     async def _release(self, slot: int) -> None:
         """Free the slot once the ingress holds no connection to what ran there: a kept one must never meet another function."""
@@ -558,8 +583,11 @@ class Pool:
             except NearhopError as error:
                 _logger.debug("connections unknown", slot=slot, error=str(error))
             await asyncio.sleep(_DRAIN_POLL_S)
-        await self._tell_reason(slot, None)
-        held = self._held.pop(slot)
+        held = self._held[slot]
+        if held.told is not None:
+            await asyncio.sleep(_REASON_KEPT_S)  # its last page
+        await self._tell_reason(slot, held, None)
+        del self._held[slot]
         self._free.append(slot)
         self._wake.set()
         self._changed(_name(held))

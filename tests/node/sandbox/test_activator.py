@@ -91,7 +91,7 @@ class Slots:
         yield
         self.in_flight -= 1
 
-    def last_reason(self, slot: int) -> str | None:
+    async def last_reason(self, slot: int) -> str | None:
         return self.reason
 
 
