@@ -53,13 +53,17 @@ FUNCTIONS = (
     RoutedFunction("wide", (f"wide.{ZONE}",), ("wide-1",)),
 )
 HELLO = f"hello.{ZONE}"
+_NETWORKS = [ipaddress.ip_network(place) for place in PLACES]
 
 
 def locate(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ClientLocation:
     for network, location in PLACES.items():
         if ip in ipaddress.ip_network(network):
             return ClientLocation(str(ip), network, "city", location)
-    return ClientLocation(str(ip), str(ipaddress.ip_network((ip, 8), strict=False)), "none")
+    # As in a database, no network lies within another one.
+    within = (ipaddress.ip_network((ip, length), strict=False) for length in range(8, ip.max_prefixlen + 1))
+    empty = next(network for network in within if not any(network.overlaps(place) for place in _NETWORKS))
+    return ClientLocation(str(ip), str(empty), "none")
 
 
 Make = Callable[..., Wired]
