@@ -33,12 +33,19 @@ async def _run(path: Path) -> int:
     except (NearhopError, OSError) as error:
         sys.stderr.write(f"router: cannot start: {error}\n")
         return EXIT_CANNOT_START
-    # What is remembered of addresses grows to millions of objects that are no garbage; to walk through them again and again costs
-    # a third of a new address' time. The collector is left for the cycles of gRPC and asyncio.
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
+    calm_collector()
     await router.serve(stop)
     return 0
+
+
+def calm_collector() -> None:
+    """Let Python's collector of cycles look rarely, and never at what is there now.
+
+    What is remembered of addresses grows to millions of objects that are no garbage; to walk through them again and again costs a third of a new
+    address' time. The collector is left for the cycles of gRPC and asyncio.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
 
 
 if __name__ == "__main__":
