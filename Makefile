@@ -19,7 +19,14 @@ up: $(VENV)/.run
 down:
 	$(BIN)/nearhop down
 
-test: unit-test acceptance-test
+# With arguments of somebody's own, one run in one process: they may choose tests, or name a report.
+test: $(VENV)/.dev
+ifeq ($(strip $(PYTEST_ARGS)),)
+	$(MAKE) unit-test
+	$(MAKE) acceptance-test
+else
+	$(BIN)/pytest $(PYTEST_ARGS)
+endif
 
 unit-test: $(VENV)/.dev
 	$(BIN)/pytest -m 'not acceptance' $(TWO) $(PYTEST_ARGS)

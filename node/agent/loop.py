@@ -95,9 +95,8 @@ class Agent:
         self._fetching: dict[str, float] = {}
         self._fetch_failures: dict[str, FetchFailure] = {}
         self._statuses: dict[str, PlacementStatus] = {}
-        self._status_bytes: dict[
-            str, bytes
-        ] = {}  # each as a report that has it alone: reports are joined by joining their bytes
+        # Each as a report that has it alone: reports are joined by joining their bytes.
+        self._status_bytes: dict[str, bytes] = {}
         self._heartbeat_s = 2.0
         self._wake = asyncio.Event()
         self._report_now = asyncio.Event()
