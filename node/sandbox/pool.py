@@ -44,6 +44,11 @@ _WARM_BOOT_S = 0.2
 _FIRST_ANSWER_S = 0.02
 _PRIMED_WITHIN_S = 10.0
 _PRIME_POLL_S = 0.01
+# As the ingress sends a client's: a process that has answered one such request answers the next one faster.
+_PRIMER = (
+    b"GET / HTTP/1.1\r\nhost: sandbox\r\nuser-agent: -\r\naccept: */*\r\nx-real-ip: 192.0.2.1\r\nx-nearhop-country: XX\r\n"
+    b"x-forwarded-proto: http\r\nx-request-id: -\r\nconnection: close\r\n\r\n"
+)
 _WARM_LEAVES_FREE = 1  # slots that no waiting process takes
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
 _LEVELS = frozenset({"debug", "info", "warn", "error", "limit"})
@@ -603,7 +608,7 @@ async def _answers(socket: Path) -> bool:
     except OSError:
         return False
     try:
-        writer.write(b"GET / HTTP/1.0\r\nhost: sandbox\r\n\r\n")
+        writer.write(_PRIMER)
         return bool(await reader.read())
     except ConnectionError:
         return False

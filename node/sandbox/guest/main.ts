@@ -14,7 +14,7 @@ import { adaptRequests, isInner } from "./request.ts";
 import { connectEgress } from "./egress.ts";
 import { closeDoors, preload, safeProcess } from "./doors.ts";
 import { answering, type Handler } from "./answer.ts";
-import { parse } from "./settings.ts";
+import { parse, type Settings } from "./settings.ts";
 import { look } from "./needs.ts";
 import { type Budget, countSubrequests } from "./subrequests.ts";
 import { makeStore } from "./store.ts";
@@ -24,7 +24,9 @@ const host = Deno;
 const [socket, waits] = host.args; // "waits": whichever program comes, this process is there before it
 const PIECE_BYTES = 64 << 10;
 const unavailable = () => new Response(null, { status: 503 });
+const decoder = new TextDecoder();
 let handler: Handler = unavailable;
+let play = (_handler: Handler) => {};
 
 async function giveUp(path: string): Promise<void> {
   await host.permissions.revoke({ name: "read", path });
@@ -41,52 +43,65 @@ async function read(): Promise<string> {
     if (size === null) break;
     pieces.push(piece.subarray(0, size));
   }
-  return new TextDecoder().decode(pieces.length === 1 ? pieces[0] : await new Blob(pieces).arrayBuffer());
+  return decoder.decode(pieces.length === 1 ? pieces[0] : await new Blob(pieces).arrayBuffer());
 }
 
-/** Do once what every start does, so that the engine is ready for the program that comes; most programs are Workers. */
-async function rehearse(): Promise<void> {
-  const url = URL.createObjectURL(new Blob(["export default 0;"], { type: "text/javascript" }));
-  await import(url);
-  URL.revokeObjectURL(url);
-  const settings = parse('{"dialect": "workers", "sockets": {"geo": "-"}, "limits": {"subrequests": 1}}');
-  look("fetch(", settings);
-  const { prepare } = await part("./workers/load.ts") as Dialect;
-  await prepare({ host, settings, source: "", services: {} });
+const part = (path: string) => import(new URL(path, import.meta.url).href);
+const dialects = { deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" };
+
+/** Close the doors and return what imports the program at *url*. A rehearsal leaves open what cannot be opened again. */
+async function prepare(settings: Settings, source: string, rehearses: boolean): Promise<(url: string) => Promise<Handler>> {
+  const needs = look(source, settings);
+  const dialect = await part(dialects[settings.dialect]) as Dialect;
+  const services: Services = {};
+  if (needs.geo) services.geo = (await part("./geo.ts") as typeof import("./geo.ts")).connectGeo(host, settings.sockets.geo!);
+  if (needs.assets) services.assets = (await part("./assets.ts") as typeof import("./assets.ts")).connectAssets(host, settings);
+  const start = await dialect.prepare({ host, settings, source, services });
+  const store = needs.context ? await makeStore<Budget>(host) : undefined;
+  const subrequests = countSubrequests(settings.subrequests, store);
+  if (!rehearses) await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
+  // The engine asks for permission at each new connection, so the sockets of the node's services stay open to the guest. To the program they are
+  // not: its fetch() takes no path, and a socket cannot be read as a file.
+
+  boundBodies(settings.requestBody, isInner);
+  adaptRequests(subrequests.spend, connectEgress(host, settings.sockets.egress));
+  await preload(source);
+  safeProcess(settings.env);
+  closeDoors(rehearses || settings.dialect === "deno");
+
+  return async (url) => {
+    const program = await start(() => import(url));
+    return answering(store === undefined ? program : (request, info) => subrequests.run(() => program(request, info)));
+  };
 }
 
+const module = (source: string) => URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+
+installConsole(host);
+if (waits) {
+  // Who asks before it has a program is the agent, whose request is the last of the rehearsal.
+  const staged = new Promise<Handler>((resolve) => play = resolve);
+  handler = (request, info) => staged.then((played) => played(request, info));
+}
 host.serve({ path: socket, onListen() {} }, (request, info) => handler(request, info));
 await giveUp(socket);
 
-const part = (path: string) => import(new URL(path, import.meta.url).href);
 const arriving = read();
-if (waits) await rehearse();
+if (waits) {
+  const { rehearse } = await part("./rehearsal.ts") as typeof import("./rehearsal.ts");
+  await rehearse({ prepare, module, play, cue: arriving });
+  handler = unavailable;
+}
 const input = await arriving;
 const end = input.indexOf("\n");
 const settings = parse(input.slice(0, end));
 const source = input.slice(end + 1);
-const needs = look(source, settings);
 
-installConsole(host);
-const dialects = { deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" };
-const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
-if (settings.everything) { for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts"]) await part(path); }
-const { prepare } = await part(dialects[settings.dialect]) as Dialect;
-const services: Services = {};
-if (needs.geo) services.geo = (await part("./geo.ts") as typeof import("./geo.ts")).connectGeo(host, settings.sockets.geo!);
-if (needs.assets) services.assets = (await part("./assets.ts") as typeof import("./assets.ts")).connectAssets(host, settings);
-const start = await prepare({ host, settings, source, services });
-const store = needs.context ? await makeStore<Budget>(host) : undefined;
-const subrequests = countSubrequests(settings.subrequests, store);
-await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
-// The engine asks for permission at each new connection, so the sockets of the node's services stay open to the guest. To the program they are
-// not: its fetch() takes no path, and a socket cannot be read as a file.
-
-boundBodies(settings.requestBody, isInner);
-adaptRequests(subrequests.spend, connectEgress(host, settings.sockets.egress));
-await preload(source);
-safeProcess(settings.env);
-closeDoors(settings.dialect === "deno");
+if (settings.everything) {
+  const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
+  for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts", "./rehearsal.ts"]) await part(path);
+}
+const start = await prepare(settings, source, false);
 
 // A program's stray error must not take the requests of its neighbours in the same sandbox with it.
 globalThis.addEventListener("unhandledrejection", (event) => {
@@ -98,10 +113,9 @@ globalThis.addEventListener("error", (event) => {
   report.error("uncaught exception", event.error);
 });
 
-const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+const url = module(source);
 try {
-  const program = await start(() => import(url));
-  handler = answering(store === undefined ? program : (request, info) => subrequests.run(() => program(request, info)));
+  handler = await start(url);
   URL.revokeObjectURL(url);
   report.ready();
 } catch (error) {

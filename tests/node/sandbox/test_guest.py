@@ -36,13 +36,40 @@ async def test_a_program_arrives_whole_in_whatever_pieces(boot: Boot, late: bool
     assert (await guest.get()).json() == [120_000, True]
 
 
-async def test_one_that_waits_for_a_program_answers_meanwhile(boot: Boot, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [0, 1, 2])
+async def test_one_that_waits_for_a_program_answers_meanwhile(boot: Boot, tmp_path: Path, asked: int) -> None:
     given = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         starting = group.create_task(boot(worker("return new Response('here')"), given=given))
-        assert await _status(tmp_path / "0.sock") == 503
+        for _ in range(asked):
+            assert await _status(tmp_path / "0.sock") == 503
         given.set()
     assert (await starting.result().get()).text == "here"
+
+
+_WORLD = """
+const shown = (it) => Reflect.ownKeys(it).map((name) => {
+  const { value, get, set, ...rest } = Object.getOwnPropertyDescriptor(it, name);
+  return [String(name), typeof value, String(value?.name), typeof get, typeof set, rest];
+}).sort();
+const world = () => [globalThis, Request.prototype, Response.prototype, Headers.prototype, Navigator.prototype, process].map(shown);
+"""
+
+
+@pytest.mark.parametrize(
+    ("dialect", "program"),
+    [
+        ("workers", "export default { fetch: (request) => Response.json([request.url, world()]) }"),
+        ("deno", "export default { fetch: (request) => Response.json([request.url, world()]) }"),
+        ("vercel", "export default (request) => Response.json([request.url, world()])"),
+    ],
+)
+async def test_a_rehearsal_leaves_nothing_behind(boot: Boot, dialect: str, program: str) -> None:
+    given = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.5, given.set)
+    rehearsed = await boot(_WORLD + program, dialect, given=given)
+    fresh = await boot(_WORLD + program, dialect)
+    assert (await rehearsed.get("/?a=1")).json() == (await fresh.get("/?a=1")).json()
 
 
 async def _status(socket: Path) -> int:
