@@ -449,13 +449,14 @@ class Agent:
 
     async def _start(self, slot: int, spec: SandboxSpec) -> bool:
         try:
-            source = await asyncio.to_thread(self._bundles.read, spec.version.digest)
+            source = self._bundles.read_at_once(spec.version.digest)
+            if source is None:
+                source = await asyncio.to_thread(self._bundles.read, spec.version.digest)
         except BundleError as error:
             self._fetch_failed(spec.version.digest, str(error))
             return False
-        self._ingress.expect_caching(spec.function, source)
         self._pool.start(slot, spec, source)
-        await asyncio.sleep(0)  # a process that waits has its program before anything else is planned
+        self._ingress.expect_caching(spec.function, source)
         return True
 
     async def _switch(self, routes: dict[str, Route], changed: Collection[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What a guest reads on its standard input: one line of JSON about the program, then the program's source to the end. Pure.
+"""What a guest reads on its standard input: one line of JSON about the program, then the program's source. Pure.
 
 Secrets reach a program this way and no other: never by the environment, the command line or a file.
 """
@@ -38,5 +38,5 @@ def header(
 
 
 def encode(header: Mapping[str, object], source: bytes) -> bytes:
-    """Render the header and the source as the guest reads them."""
-    return json.dumps(header).encode() + b"\n" + source
+    """Render the header and the source as the guest reads them: it is told the source's length, and waits for no end of its input."""
+    return json.dumps({**header, "source_bytes": len(source)}).encode() + b"\n" + source

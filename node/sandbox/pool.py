@@ -96,7 +96,6 @@ class _Held:
     control: str = ""  # what the guest knows the agent by
     guest: Guest | None = None
     primed: bool = False  # a process without a program has answered one request, and is at its fastest for the next
-    fed: asyncio.Event = field(default_factory=asyncio.Event)
     direct: int = 0  # requests in flight that reached it past the ingress' slot: those that started it
     direct_finished: int = 0
     in_flight: int = 0
@@ -450,13 +449,10 @@ class Pool:
         for wish in commands:
             match wish:
                 case machine.Spawn():
-                    held.fed = asyncio.Event()
-                    if held.spec is not None:
-                        held.fed.set()
                     self._spawn_task(self._live(slot, held), name=f"sandbox {slot}")
                 case machine.Feed():
                     self._warm_failures = 0
-                    held.fed.set()
+                    self._feed(held)
                 case machine.Kill(reason):
                     if held.guest is not None and reason is not Reason.RETIRED:
                         held.guest.freeze()  # the ingress is told the reason first, and meanwhile it must not run on
@@ -492,8 +488,10 @@ class Pool:
                 guest.kill()  # it was given up while it was being started
             if held.spec is None:
                 self._spawn_task(self._prime(slot, held), name=f"prime {slot}")
+            else:
+                self._feed(held)
             try:
-                status = await guest.serve(self._program(held), lambda message: self._heard(slot, held, message))
+                status = await guest.serve(lambda message: self._heard(slot, held, message))
             finally:
                 held.guest = None
             last_words = guest.last_words()
@@ -521,16 +519,16 @@ class Pool:
         held.primed = True
         self._changed("")
 
-    async def _program(self, held: _Held) -> bytes:
-        """Return what the guest reads, once it is known."""
-        await held.fed.wait()
+    def _feed(self, held: _Held) -> None:
         if held.spec is None:
             raise RuntimeError("a sandbox was fed without a program")
+        if held.guest is None:
+            return  # it has ended, and what follows starts it anew
         settings = self._settings
         header = handover.header(
             held.spec, node=settings.node, region=settings.region, control=held.control, services=settings.services
         )
-        return handover.encode(header, held.source)
+        held.guest.feed(handover.encode(header, held.source))
 
     def _heard(self, slot: int, held: _Held, message: Message) -> None:
         match message.event:

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,7 +41,7 @@ class Process(Protocol):
 
 
 class Guest:
-    """A running process. Use spawn(); then run() until it has ended."""
+    """A running process. Use spawn(); then run(), or feed() and serve(), until it has ended."""
 
     def __init__(self, process: Process, pidfd: int) -> None:
         self._process = process
@@ -97,40 +97,31 @@ class Guest:
         """Return the last lines of standard error."""
         return "\n".join(line for line in self._errors if line.strip())
 
+    def feed(self, content: bytes) -> None:
+        """Hand the program to one that serve() waits with. Should it have ended, its status says why."""
+        stdin = self._process.stdin
+        if stdin is None:
+            raise RuntimeError("the guest's standard input is not a pipe")
+        stdin.write(content)
+        stdin.close()
+
     async def run(self, header: Mapping[str, object], source: bytes, heard: Callable[[Message], None]) -> int:
         """Hand the program over at once; else as serve()."""
+        self.feed(handover.encode(header, source))
+        return await self.serve(heard)
 
-        async def program() -> bytes:
-            return handover.encode(header, source)
-
-        return await self.serve(program(), heard)
-
-    async def serve(self, program: Awaitable[bytes], heard: Callable[[Message], None]) -> int:
-        """Hand the program over once it is there, pass on what is heard, and return the exit status once the process is reaped."""
+    async def serve(self, heard: Callable[[Message], None]) -> int:
+        """Pass on what is heard, and return the exit status once the process is reaped. It waits for a program until feed()."""
         try:
             async with asyncio.TaskGroup() as group:
-                feeding = group.create_task(self._feed(program), name=f"guest {self.pid} stdin")
-                hearing = group.create_task(self._hear(heard), name=f"guest {self.pid} stdout")
+                group.create_task(self._hear(heard), name=f"guest {self.pid} stdout")
                 group.create_task(self._note(), name=f"guest {self.pid} stderr")
-                await hearing
-                feeding.cancel()  # nobody is left who would read it
             return await self._process.wait()
         finally:
             self.kill()
             await asyncio.shield(self._process.wait())
             os.close(self._pidfd)
             self._pidfd = -1
-
-    async def _feed(self, program: Awaitable[bytes]) -> None:
-        stdin = self._process.stdin
-        if stdin is None:
-            raise RuntimeError("the guest's standard input is not a pipe")
-        content = await program
-        with contextlib.suppress(ConnectionError):  # it ended before it had read everything; its status says why
-            stdin.write(content)
-            await stdin.drain()
-            stdin.close()
-            await stdin.wait_closed()
 
     async def _hear(self, heard: Callable[[Message], None]) -> None:
         async for line in _lines(self._process.stdout):

@@ -2,7 +2,7 @@
 // closes the doors to the host, imports the program and tells the agent that it is ready. The program is never named by a path, because
 // static imports of a path are not permission-checked; a Blob URL's are.
 //
-// Standard input: one line of JSON (settings.ts), then the program's source, to the end. Standard output: one JSON object a line,
+// Standard input: one line of JSON (settings.ts), then the program's source. Standard output: one JSON object a line,
 // { event: "ready" | "failed" | "log", ... }. The agent trusts none of it: a program may write there too.
 //
 // What not every program needs is loaded once its text is known, by a name that is no literal: so it is not in the graph of each start, and
@@ -23,6 +23,7 @@ import type { Dialect, Services } from "./dialect.ts";
 const host = Deno;
 const [socket, waits] = host.args; // "waits": whichever program comes, this process is there before it
 const PIECE_BYTES = 64 << 10;
+const LINE_END = 10;
 const unavailable = () => new Response(null, { status: 503 });
 const decoder = new TextDecoder();
 let handler: Handler = unavailable;
@@ -34,16 +35,25 @@ async function giveUp(path: string): Promise<void> {
 }
 
 /** Read what the agent says: a stream of the engine's, or a timer, would take longer to load than this takes in all. */
-async function read(): Promise<string> {
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  for (let first = true;; first = false) {
-    const piece = new Uint8Array(PIECE_BYTES);
+async function read(): Promise<{ settings: Settings; source: string }> {
+  let bytes = new Uint8Array(PIECE_BYTES), filled = 0, end = -1;
+  let settings: Settings | undefined;
+  for (let whole = Infinity; filled < whole;) {
+    if (filled === bytes.length) {
+      const more = new Uint8Array(2 * filled);
+      more.set(bytes);
+      bytes = more;
+    }
+    const room = bytes.subarray(filled);
     // While it waits for the first piece it serves; what follows is on its way.
-    const size = first && waits ? await host.stdin.read(piece) : host.stdin.readSync(piece);
+    const size = filled === 0 && waits ? await host.stdin.read(room) : host.stdin.readSync(room);
     if (size === null) break;
-    pieces.push(piece.subarray(0, size));
+    filled += size;
+    if (settings !== undefined || (end = bytes.subarray(0, filled).indexOf(LINE_END)) < 0) continue;
+    settings = parse(decoder.decode(bytes.subarray(0, end)));
+    whole = end + 1 + settings.sourceBytes;
   }
-  return decoder.decode(pieces.length === 1 ? pieces[0] : await new Blob(pieces).arrayBuffer());
+  return { settings: settings ?? parse(decoder.decode(bytes.subarray(0, filled))), source: decoder.decode(bytes.subarray(end + 1, filled)) };
 }
 
 const part = (path: string) => import(new URL(path, import.meta.url).href);
@@ -92,10 +102,7 @@ if (waits) {
   await rehearse({ prepare, module, play, cue: arriving });
   handler = unavailable;
 }
-const input = await arriving;
-const end = input.indexOf("\n");
-const settings = parse(input.slice(0, end));
-const source = input.slice(end + 1);
+const { settings, source } = await arriving;
 
 if (settings.everything) {
   const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);

@@ -35,6 +35,7 @@ export interface Settings {
   sockets: { egress: string | null; geo: string | null; assets: string | null };
   subrequests: number; // that one request may cause; Infinity when nothing was said
   requestBody: number; // bytes that a program may read of one request's; Infinity when nothing was said
+  sourceBytes: number; // what follows the line; Infinity: all that there is
   everything: boolean; // load every part, whatever the program needs: the engine's cache is being filled
 }
 
@@ -63,6 +64,7 @@ export function parse(line: string): Settings {
     sockets: { egress: raw.sockets?.egress || null, geo: raw.sockets?.geo || null, assets: raw.sockets?.assets || null },
     subrequests: raw.limits?.subrequests || Infinity,
     requestBody: raw.limits?.request_body_bytes || Infinity,
+    sourceBytes: raw.source_bytes ?? Infinity,
     everything: raw.everything === true,
   };
 }

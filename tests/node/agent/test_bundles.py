@@ -27,6 +27,17 @@ def test_chunks_become_a_bundle(store: BundleStore) -> None:
     assert store.read(DIGEST) == BODY
 
 
+def test_a_small_bundle_in_memory_is_read_at_once(store: BundleStore, tmp_path: Path) -> None:
+    store.write(DIGEST, BODY)
+    assert store.read_at_once(DIGEST) == BODY
+    large = bytes(300 << 10)
+    store.write(hashlib.sha256(large).hexdigest(), large)
+    assert store.read_at_once(hashlib.sha256(large).hexdigest()) is None
+    assert store.read_at_once("0" * 64) is None
+    (tmp_path / "bundles" / DIGEST).write_bytes(BODY[:-1] + b"\0")
+    assert store.read_at_once(DIGEST) is None  # read() says what is wrong with it
+
+
 def test_chunks_that_do_not_fit_are_refused(store: BundleStore) -> None:
     for offset, data, last in ((1, BODY, True), (0, BODY + b"!", True), (0, bytes(BUNDLE_MAX_BYTES + 1), False)):
         with pytest.raises(BundleError):

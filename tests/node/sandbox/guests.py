@@ -92,12 +92,13 @@ class Boot:
             if message.event in ("ready", "failed"):
                 booted.set()
 
-        async def program() -> bytes:
+        async def feed() -> None:
             if given is not None:
                 await given.wait()
-            return handover.encode({"dialect": dialect, **header}, source.encode())
+            guest.feed(handover.encode({"dialect": dialect, **header}, source.encode()))
 
-        self._group.create_task(guest.serve(program(), heard))
+        self._group.create_task(feed())
+        self._group.create_task(guest.serve(heard))
         async with asyncio.timeout(15):
             await booted.wait()
         return Booted(guest, socket, said)

@@ -33,6 +33,7 @@ def test_the_guest_is_told_of_its_program() -> None:
         "control": "abcd",
         "sockets": {"egress": "/run/egress.sock", "geo": None, "assets": None},
         "limits": {"subrequests": 7, "request_body_bytes": 10 << 20},
+        "source_bytes": len(source),
     }
 
 
