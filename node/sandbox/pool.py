@@ -253,6 +253,7 @@ class Pool:
             try:
                 while True:
                     self._refill()
+                    self._prepare_next()
                     if not self._held:
                         self._wake.clear()
                         await self._wake.wait()
@@ -281,6 +282,12 @@ class Pool:
         state, commands = machine.prepare(_budget_of(_WARM_LIMITS, self._settings), now)
         held = self._held[slot] = _Held(state)
         self._carry_out(slot, held, commands)
+
+    def _prepare_next(self) -> None:
+        # The slot that the next program without a waiting process comes to.
+        now = time.monotonic()
+        if self._free and not any(_starts(held.state, now) for held in self._held.values()):
+            self._settings.launcher.prepare(self._free[0])
 
     async def _sample_all(self) -> float | None:
         """Look at every sandbox; return how soon to do so again where one is busy."""

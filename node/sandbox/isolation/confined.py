@@ -26,6 +26,10 @@ class Confined:
         it.stderr = await it._reader(files[2])
         return it
 
+    @property
+    def ended(self) -> bool:
+        return self._ended.done()
+
     async def wait(self) -> int:
         """Return the exit status once the process is reaped; negative: the signal that ended it."""
         status = await asyncio.shield(self._ended)

@@ -5,10 +5,12 @@ import contextlib
 import functools
 import hashlib
 import os
+import signal
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ParamSpec
 
 import psutil
 
@@ -17,6 +19,7 @@ from nearhop.errors import NearhopError
 from node.sandbox import command
 from node.sandbox.isolation import cgroups, landlock, layout, libraries
 from node.sandbox.isolation.channel import Zygote
+from node.sandbox.isolation.confined import Confined
 from node.sandbox.isolation.layout import Plan
 from node.sandbox.process import Guest, Message
 
@@ -33,6 +36,7 @@ _ETC = (
     "/sys/devices/system/cpu",
 )  # what an engine on the machine's own file system looks at
 _logger = log.get(__name__)
+_P = ParamSpec("_P")
 
 
 class IsolationError(NearhopError):
@@ -71,7 +75,8 @@ class Launcher:
         self._groups: tuple[cgroups.Hierarchy, ...] = ()
         self._mode = Mode(namespaces=True, own_user=os.geteuid() == 0, seccomp=True)
         self._zygote = Zygote()
-        self._joining: set[asyncio.Task[None]] = set()
+        self._joining: set[asyncio.Task[object]] = set()
+        self._shells: dict[int, asyncio.Task[Confined]] = {}  # isolated, and held before they become the engine
 
     @property
     def level(self) -> str:
@@ -179,10 +184,36 @@ class Launcher:
     ) -> Guest:
         """Start a guest on *slot*; *memory_bytes* is for its control group, one that *waits* has no program yet. Raises OSError."""
         plan = self.plan(slot, memory_mib=memory_mib, warm=warm, waits=waits)
+        if (shell := await self._shell(slot)) is not None:
+            if not warm and not shell.ended and shell.stdin is not None:
+                shell.stdin.write(layout.word(plan.argv))
+                self._later(cgroups.make, self._groups, self._group_name(slot), memory_bytes)
+                return Guest(shell, shell.pidfd)
+            await _discard(shell)
         return await self.launch(slot, plan, memory_bytes=memory_bytes)
+
+    def prepare(self, slot: int) -> None:
+        """Isolate a process for *slot*, so that the next start() there has only the engine to wait for; nothing if there is one."""
+        if slot not in self._shells and self._mode.namespaces:
+            plan = replace(self.plan(slot, memory_mib=0), held=True)
+            self._shells[slot] = asyncio.get_running_loop().create_task(self._confine(slot, plan), name=f"shell {slot}")
+
+    async def _shell(self, slot: int) -> Confined | None:
+        task = self._shells.pop(slot, None)
+        if task is None:
+            return None
+        try:
+            return await task
+        except OSError as error:
+            _logger.warning("no sandbox could be prepared", slot=slot, error=str(error))
+            return None
 
     async def launch(self, slot: int, plan: Plan, *, memory_bytes: int = 0) -> Guest:
         """Start what *plan* says on *slot*. Raises OSError."""
+        confined = await self._confine(slot, plan, memory_bytes=memory_bytes)
+        return Guest(confined, confined.pidfd)
+
+    async def _confine(self, slot: int, plan: Plan, *, memory_bytes: int = 0) -> Confined:
         self._prepare(slot, plan)
         groups = cgroups.make(self._groups, self._group_name(slot), memory_bytes)
         try:
@@ -190,8 +221,9 @@ class Launcher:
         except BaseException:
             cgroups.remove(groups)
             raise
-        self._join_later(groups, confined.pid)
-        return Guest(confined, confined.pidfd)
+        # Moving a process takes the kernel a grace period, 10 ms and more, which its start does not have to wait for.
+        self._later(cgroups.join, groups, confined.pid)
+        return confined
 
     def _prepare(self, slot: int, plan: Plan) -> None:
         inbound = self._inbound(slot)
@@ -205,15 +237,14 @@ class Launcher:
             if plan.isolated and not plan.cache:  # it fills the cache
                 os.chown(self._settings.cache_dir, plan.uid, plan.uid)
 
-    def _join_later(self, groups: tuple[Path, ...], pid: int) -> None:
-        # Moving a process takes the kernel a grace period, 10 ms and more, which its start does not have to wait for.
-        task = asyncio.get_running_loop().create_task(
-            asyncio.to_thread(cgroups.join, groups, pid), name=f"control groups of {pid}"
+    def _later(self, work: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(
+            asyncio.to_thread(work, *args, **kwargs), name="control groups"
         )
         self._joining.add(task)
         task.add_done_callback(self._joined)
 
-    def _joined(self, task: asyncio.Task[None]) -> None:
+    def _joined(self, task: asyncio.Task[object]) -> None:
         self._joining.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _logger.warning("a sandbox is in no control group", error=str(error))
@@ -270,8 +301,18 @@ class Launcher:
 
     async def close(self) -> None:
         """End the zygote, and with it every sandbox."""
+        for slot in list(self._shells):
+            if (shell := await self._shell(slot)) is not None:
+                await _discard(shell)
         await asyncio.gather(*self._joining, return_exceptions=True)
         await self._zygote.close()
+
+
+async def _discard(shell: Confined) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(shell.pidfd, signal.SIGKILL)
+    await shell.wait()
+    os.close(shell.pidfd)
 
 
 def _loss(mode: Mode) -> str:

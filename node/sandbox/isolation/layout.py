@@ -1,7 +1,7 @@
 """What one sandbox is given: its root file system, user, limits and command, as one plain record that travels to the zygote. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -61,10 +61,22 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     seccomp: bool = True
     paths: Paths = field(default_factory=Paths)
+    held: bool = (
+        False  # it stops before the engine until word() comes on its standard input, with the command that counts
+    )
 
     @property
     def isolated(self) -> bool:
         return self.root != ""
+
+
+WORD_HEAD_BYTES = 4
+
+
+def word(argv: Sequence[str]) -> bytes:
+    """Render what lets a process that is held go on: the length of what follows, then the command."""
+    body = json.dumps(list(argv)).encode()
+    return len(body).to_bytes(WORD_HEAD_BYTES, "big") + body
 
 
 def encode(plan: Plan) -> bytes:

@@ -1,7 +1,8 @@
 """A small process of one thread that starts sandboxes for the agent: it forks them into their namespaces and tells how they end.
 
 It listens on the socket that it was started with as standard input. A request is a Plan with three descriptors, the sandbox's standard streams;
-the answer {"pid"} comes with a pidfd, and {"pid", "status", "cpu_s"} follows once the process is reaped. It ends when the agent does.
+the answer {"pid"} comes with a pidfd, and {"pid", "status", "cpu_s"} follows once the process is reaped. One that is held waits, isolated, for
+the word to become the engine. The zygote ends when the agent does.
 """
 
 import array
@@ -13,7 +14,7 @@ import signal
 import socket
 
 from node.sandbox.isolation import confine, kernel
-from node.sandbox.isolation.layout import Plan, decode
+from node.sandbox.isolation.layout import WORD_HEAD_BYTES, Plan, decode
 
 _REQUEST_BYTES = 128 << 10
 _NICE = (
@@ -119,7 +120,22 @@ def _become(plan: Plan, life_read: int) -> None:
     if select.select([life_read], [], [], 0)[0]:
         return  # the zygote has ended in the meantime
     kernel.close_from(3)
-    os.execve(plan.argv[0], plan.argv, plan.env)  # noqa: S606  # the engine, by its path
+    if argv := _word() if plan.held else plan.argv:
+        os.execve(argv[0], argv, plan.env)  # noqa: S606  # the engine, by its path
+
+
+def _word() -> list[str]:
+    # Not a byte more than the word: what follows on the pipe is the engine's to read.
+    head = _exactly(WORD_HEAD_BYTES)
+    body = _exactly(int.from_bytes(head, "big"))
+    return list(json.loads(body)) if body else []
+
+
+def _exactly(size: int) -> bytes:
+    held = b""
+    while len(held) < size and (piece := os.read(0, size - len(held))):
+        held += piece
+    return held if len(held) == size else b""
 
 
 def _reap(control: socket.socket) -> None:

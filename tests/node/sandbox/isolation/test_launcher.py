@@ -75,6 +75,52 @@ async def test_exit_statuses_are_told(launcher: Launcher) -> None:
     assert await broken in (1, -signal.SIGKILL)
 
 
+async def test_a_prepared_process_becomes_the_engine_as_isolated_as_any(launcher: Launcher, tmp_path: Path) -> None:
+    if launcher.level != "full":
+        pytest.skip(f"this machine does not isolate fully: {launcher.level}")
+    launcher.prepare(1)
+    launcher.prepare(1)
+    task = launcher._shells[1]
+    shell = await task
+    async with asyncio.TaskGroup() as group:
+        guest, running = await ready(launcher, group)
+        assert (guest.pid, launcher._shells) == (shell.pid, {})
+        assert await get(tmp_path / "1.sock") == "hello"
+        status, plain = status_of(guest), status_of((await ready(launcher, group, slot=2))[0])
+        kept = (
+            "Name",
+            "CapInh",
+            "CapPrm",
+            "CapEff",
+            "CapBnd",
+            "CapAmb",
+            "NoNewPrivs",
+            "Seccomp",
+            "Seccomp_filters",
+            "SigIgn",
+        )
+        assert {name: status[name] for name in kept} == {name: plain[name] for name in kept}
+        await launcher.close()
+        assert await running == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, None])
+async def test_a_prepared_process_that_has_ended_costs_nothing_but_its_time(
+    launcher: Launcher, tmp_path: Path, end: signal.Signals | None
+) -> None:
+    launcher.prepare(1)
+    if end is not None and 1 in launcher._shells:
+        shell = await launcher._shells[1]
+        os.kill(shell.pid, end)
+        async with asyncio.timeout(10):
+            while not shell.ended:
+                await asyncio.sleep(0.01)
+    async with asyncio.TaskGroup() as group:
+        guest, _ = await ready(launcher, group)
+        assert await get(tmp_path / "1.sock") == "hello"
+        guest.kill()
+
+
 async def test_sandboxes_die_with_the_zygote_and_the_next_one_has_another(launcher: Launcher) -> None:
     async with asyncio.TaskGroup() as group:
         guest, running = await ready(launcher, group)

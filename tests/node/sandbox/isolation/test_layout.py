@@ -1,3 +1,5 @@
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +19,7 @@ plans = st.builds(
     limits=st.builds(Limits, st.integers(), st.integers(), st.integers()),
     seccomp=st.booleans(),
     paths=st.builds(Paths, tuples, tuples, tuples, tuples),
+    held=st.booleans(),
 )
 
 
@@ -24,6 +27,13 @@ plans = st.builds(
 def test_a_plan_travels_unchanged(plan: Plan) -> None:
     assert decode(encode(plan)) == plan
     assert plan.isolated == (plan.root != "")
+
+
+@given(tuples)
+def test_a_word_says_how_long_it_is(argv: tuple[str, ...]) -> None:
+    word = layout.word(argv)
+    assert int.from_bytes(word[: layout.WORD_HEAD_BYTES], "big") == len(word) - layout.WORD_HEAD_BYTES
+    assert json.loads(word[layout.WORD_HEAD_BYTES :]) == list(argv)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 998), st.integers(0, 998))
