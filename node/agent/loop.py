@@ -7,7 +7,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
@@ -307,10 +307,10 @@ class Agent:
 
     # What the activator calls
 
-    async def activate(self, function: str, version: int) -> int:
+    async def activate(self, function: str, version: int, assigned: Callable[[int], None] | None = None) -> int:
         """Start the function if it does not run, and return the slot of a sandbox that is ready: of *version*, if that stands beside its own.
 
-        Raises activator.Refused.
+        *assigned* may be told before which process, that listens already, is getting the program. Raises activator.Refused.
         """
         name = self._lane_now(lane(function, version))
         placement = self._index.lane(name)
@@ -323,7 +323,7 @@ class Agent:
         began = time.monotonic()
         self._wake.set()
         try:
-            slot = await self.demand.wait(name)
+            slot = await self.demand.wait(name, assigned)
         except Refused as refusal:
             runs = any(view.spec.function == function and not view.retiring for view in self._pool.views())
             full = not (runs or self._pool.free_slots() or self._pool.warm_slots())
@@ -455,7 +455,9 @@ class Agent:
         except BundleError as error:
             self._fetch_failed(spec.version.digest, str(error))
             return False
-        self._pool.start(slot, spec, source)
+        if self._pool.start(slot, spec, source):
+            self.demand.assign(self._index.lane_of(spec), slot)
+        await asyncio.sleep(0)  # what this has begun comes before anything else that is planned
         self._ingress.expect_caching(spec.function, source)
         return True
 

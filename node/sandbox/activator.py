@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -67,19 +67,22 @@ class Demand:
 
     bounds: Bounds = field(default_factory=Bounds)
     _waiting: dict[str, list[asyncio.Future[int]]] = field(default_factory=lambda: defaultdict(list))
+    _told: dict[asyncio.Future[int], Callable[[int], None]] = field(default_factory=dict)
     _count: int = 0
 
     @property
     def functions(self) -> frozenset[str]:
         return frozenset(self._waiting)
 
-    async def wait(self, function: str) -> int:
-        """Wait until the function has a sandbox; return its slot. Raises Refused."""
+    async def wait(self, function: str, assigned: Callable[[int], None] | None = None) -> int:
+        """Wait until the function has a sandbox; return its slot, which *assigned* may be told before. Raises Refused."""
         if self._count >= self.bounds.in_all or len(self._waiting.get(function, ())) >= self.bounds.per_function:
             raise _refused(Refusal.QUEUE_FULL)
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting[function].append(future)
         self._count += 1
+        if assigned is not None:
+            self._told[future] = assigned
         try:
             async with asyncio.timeout(self.bounds.within_s):
                 return await future
@@ -87,9 +90,16 @@ class Demand:
             raise _refused(Refusal.TOO_LATE) from None
         finally:
             self._count -= 1
+            self._told.pop(future, None)
             self._waiting[function].remove(future)
             if not self._waiting[function]:
                 del self._waiting[function]
+
+    def assign(self, function: str, slot: int) -> None:
+        """Tell those who wait for the function that the process on *slot*, which listens, is getting its program."""
+        for future in self._waiting.get(function, ()):
+            if (told := self._told.pop(future, None)) is not None:
+                told(slot)
 
     def settle(self, function: str, slot: int) -> None:
         """Let those who wait for the function go on to *slot*."""
@@ -116,10 +126,52 @@ class Sandboxes(Protocol):
     async def last_reason(self, slot: int) -> str | None: ...
 
 
-class Activator:
-    """Listens on *socket*. *activate* starts a function's version when none runs, and returns the slot of a sandbox that is ready."""
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A held request: its head, and its connection."""
 
-    def __init__(self, socket: Path, sandboxes: Sandboxes, activate: Callable[[str, int], Awaitable[int]]) -> None:
+    head: bytes
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+class _Exchange:
+    """A request on its way to the sandbox on *slot*, and the answer back."""
+
+    def __init__(self, sandboxes: Sandboxes, slot: int, request: _Request) -> None:
+        self._sandboxes = sandboxes
+        self._request = request
+        self.slot = slot
+        self.answered = False
+
+    async def run(self) -> None:
+        """Pass both on to their ends. Raises OSError when nobody listens."""
+        request = self._request
+        with self._sandboxes.serving(self.slot):
+            reader, writer = await asyncio.open_unix_connection(self._sandboxes.socket(self.slot))
+            try:
+                writer.write(request.head)
+                async with asyncio.TaskGroup() as group:
+                    upward = group.create_task(
+                        _pass_up(request.reader, writer), name=f"held request {self.slot} upward"
+                    )
+                    async for _ in _pass_on(reader, request.writer):
+                        self.answered = True
+                    upward.cancel()
+            finally:
+                writer.close()
+
+
+Activate = Callable[[str, int, Callable[[int], None] | None], Coroutine[None, None, int]]
+
+
+class Activator:
+    """Listens on *socket*. *activate* starts a function's version when none runs, and returns the slot of a sandbox that is ready.
+
+    Before that it may tell the slot of one that will be: such a process holds what it is asked until it has its program.
+    """
+
+    def __init__(self, socket: Path, sandboxes: Sandboxes, activate: Activate) -> None:
         self._socket = socket
         self._sandboxes = sandboxes
         self._activate = activate
@@ -150,13 +202,15 @@ class Activator:
             writer.close()
 
     async def _held(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        headers = parse_head(head)
+        headers, request = parse_head(head), _Request(head, reader, writer)
         function, version = headers.get("x-nearhop-function", ""), headers.get("x-nearhop-version", "")
         self.activations += 1
         try:
-            slot = await self._activate(function, int(version) if version.isdecimal() else 0)
-            with self._sandboxes.serving(slot):
-                await self._join(slot, head, reader, writer)
+            number = int(version) if version.isdecimal() else 0
+            if _repeatable(head, headers):
+                await self._ahead(function, number, request)
+            else:
+                await self._join(await self._activate(function, number, None), request)
         except Refused as refusal:
             _logger.info("a request was not held", function=function, reason=refusal.reason)
             writer.write(refusal_page(503, refusal.reason, refusal.sentence, headers))
@@ -165,21 +219,37 @@ class Activator:
             writer.write(refusal_page(502, broken.reason, "The function's sandbox ended before it answered.", headers))
             await writer.drain()
 
-    async def _join(self, slot: int, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _ahead(self, function: str, version: int, request: _Request) -> None:
+        """Send the request as soon as it is known who will answer it, and pass the answer on whoever says first that it is ready."""
+        sent: list[tuple[_Exchange, asyncio.Task[None]]] = []
+
+        def send(slot: int) -> None:
+            exchange = _Exchange(self._sandboxes, slot, request)
+            sent.append((exchange, asyncio.get_running_loop().create_task(exchange.run(), name=f"sent ahead {slot}")))
+
         try:
-            sandbox_reader, sandbox_writer = await asyncio.open_unix_connection(self._sandboxes.socket(slot))
-        except OSError as error:
-            raise _Broken(await self._sandboxes.last_reason(slot) or "no_sandbox") from error
-        try:
-            sandbox_writer.write(head)
-            async with asyncio.TaskGroup() as group:
-                upward = group.create_task(_pass_up(reader, sandbox_writer), name=f"held request {slot} upward")
-                answered = await _pass_on(sandbox_reader, writer)
-                upward.cancel()
-            if not answered:
-                raise _Broken(await self._sandboxes.last_reason(slot) or "sandbox_ended")
+            slot = await self._activate(function, version, send)
+            for exchange, task in sent:
+                if exchange.slot == slot or exchange.answered:
+                    await self._finish(exchange, task)
+                    return
         finally:
-            sandbox_writer.close()
+            for _, task in sent:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in sent), return_exceptions=True)
+        await self._join(slot, request)
+
+    async def _join(self, slot: int, request: _Request) -> None:
+        exchange = _Exchange(self._sandboxes, slot, request)
+        await self._finish(exchange, exchange.run())
+
+    async def _finish(self, exchange: _Exchange, running: Awaitable[None]) -> None:
+        try:
+            await running
+        except OSError as error:
+            raise _Broken(await self._sandboxes.last_reason(exchange.slot) or "no_sandbox") from error
+        if not exchange.answered:
+            raise _Broken(await self._sandboxes.last_reason(exchange.slot) or "sandbox_ended")
 
 
 class _Broken(Exception):
@@ -188,21 +258,29 @@ class _Broken(Exception):
         self.reason = reason
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    """Copy to the end; say whether there was anything."""
-    any_bytes = False
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncIterator[int]:
+    """Copy to the end; yield the size of each piece."""
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
         while piece := await reader.read(_PIECE_BYTES):
-            any_bytes = True
+            yield len(piece)
             writer.write(piece)
             await writer.drain()
-    return any_bytes
 
 
 async def _pass_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await _pass_on(reader, writer)
+    async for _ in _pass_on(reader, writer):
+        pass
     with contextlib.suppress(OSError):
         writer.write_eof()  # the client has gone away
+
+
+def _repeatable(head: bytes, headers: Mapping[str, str]) -> bool:
+    # RFC 9110, 9.2.1: nobody is harmed should it be sent to another sandbox after one that never had its program.
+    return head.startswith((b"GET ", b"HEAD ")) and not headers.keys() & {
+        "content-length",
+        "transfer-encoding",
+        "upgrade",
+    }
 
 
 def parse_head(head: bytes) -> dict[str, str]:

@@ -227,8 +227,8 @@ class Pool:
 
     # What changes it
 
-    def start(self, slot: int, spec: SandboxSpec, source: bytes) -> None:
-        """Start a sandbox on a free slot, or on one whose process waits for a program."""
+    def start(self, slot: int, spec: SandboxSpec, source: bytes) -> bool:
+        """Start a sandbox on a free slot, or on one whose process waits for a program; True when that one takes it, and listens already."""
         held = self._held.get(slot)
         control = secrets.token_hex(16)
         if held is None:
@@ -241,6 +241,7 @@ class Pool:
             fits = spec.limits.memory_mib == _WARM_LIMITS.memory_mib
             self._take(slot, machine.Assigned(_budget(spec, self._settings), fits))
         self._wake.set()
+        return held.primed and held.state.phase is Phase.STARTING
 
     def retire(self, slot: int) -> None:
         """Let the slot's sandbox finish its requests and end."""

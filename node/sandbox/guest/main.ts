@@ -28,6 +28,7 @@ const unavailable = () => new Response(null, { status: 503 });
 const decoder = new TextDecoder();
 let handler: Handler = unavailable;
 let play = (_handler: Handler) => {};
+let begin = play;
 
 async function giveUp(path: string): Promise<void> {
   await host.permissions.revoke({ name: "read", path });
@@ -89,9 +90,14 @@ const module = (source: string) => URL.createObjectURL(new Blob([source], { type
 
 installConsole(host);
 if (waits) {
-  // Who asks before it has a program is the agent, whose request is the last of the rehearsal.
+  // The first who asks is the agent, whose request is the last of the rehearsal; who asks then waits for the program.
   const staged = new Promise<Handler>((resolve) => play = resolve);
-  handler = (request, info) => staged.then((played) => played(request, info));
+  const started = new Promise<Handler>((resolve) => begin = resolve);
+  const hold: Handler = (request, info) => started.then((program) => program(request, info));
+  handler = (request, info) => {
+    handler = hold;
+    return staged.then((rehearsed) => rehearsed(request, info));
+  };
 }
 host.serve({ path: socket, onListen() {} }, (request, info) => handler(request, info));
 await giveUp(socket);
@@ -100,7 +106,6 @@ const arriving = read();
 if (waits) {
   const { rehearse } = await part("./rehearsal.ts") as typeof import("./rehearsal.ts");
   await rehearse({ prepare, module, play, cue: arriving });
-  handler = unavailable;
 }
 const { settings, source } = await arriving;
 
@@ -122,7 +127,7 @@ globalThis.addEventListener("error", (event) => {
 
 const url = module(source);
 try {
-  handler = await start(url);
+  begin(handler = await start(url));
   URL.revokeObjectURL(url);
   report.ready();
 } catch (error) {

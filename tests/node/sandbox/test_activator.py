@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from node.sandbox.activator import Activator, Bounds, Demand, Refused, parse_head, refusal_page
 from node.sandbox.activator import Refusal as Turned
 
+Assigned = Callable[[int], None] | None
 REQUEST = b"POST /x HTTP/1.1\r\nHost: a.example.org\r\nX-Nearhop-Function: a\r\nAccept: application/json\r\n\r\n"
 
 
@@ -102,7 +103,7 @@ def slots(tmp_path: Path) -> Slots:
 
 @pytest.fixture
 async def ask(tmp_path: Path, slots: Slots) -> AsyncIterator[object]:
-    async def activate(function: str, version: int) -> int:
+    async def activate(function: str, version: int, assigned: Assigned = None) -> int:
         if function != "a":
             raise Refused("no_such_function", "No.")
         return 0
@@ -161,3 +162,117 @@ async def test_a_function_that_is_not_here_and_what_is_no_request(ask) -> None:
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"no_such_function" in answer
     assert await ask(b"x" * 100_000) == b""
+
+
+GET = REQUEST.replace(b"POST", b"GET")
+
+
+@pytest.fixture
+def ahead(tmp_path: Path, slots: Slots) -> object:
+    """Ask an activator that says at once that slot 0 is getting the program, and ends the activation with what *ending* returns."""
+
+    async def ask(request: bytes, ending: Callable[[], Coroutine[None, None, int]]) -> bytes:
+        async def activate(function: str, version: int, assigned: Assigned = None) -> int:
+            if assigned is not None:
+                assigned(0)
+            return await ending()
+
+        activator = Activator(tmp_path / "ahead.sock", slots, activate)
+        await activator.open()
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "ahead.sock")
+        writer.write(request)
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+        activator.close()
+        return answer
+
+    return ask
+
+
+async def _listen(slots: Slots, slot: int, answer: bytes, asked: list[int]) -> asyncio.Server:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.append(slot)
+        writer.write(answer)
+        writer.close()
+
+    return await asyncio.start_unix_server(serve, slots.socket(slot))
+
+
+async def test_an_answer_does_not_wait_for_the_word_that_it_may_come(ahead, slots: Slots) -> None:
+    asked: list[int] = []
+    server = await _listen(slots, 0, b"HTTP/1.1 200 OK\r\n\r\nhere", asked)
+
+    async def when_answered() -> int:
+        while not asked or slots.in_flight:
+            await asyncio.sleep(0.001)
+        return 0
+
+    assert await ahead(GET, when_answered) == b"HTTP/1.1 200 OK\r\n\r\nhere"
+    assert asked == [0]
+    server.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        REQUEST,
+        GET.replace(b"Accept", b"Content-Length: 0\r\nAccept"),
+        GET.replace(b"Accept", b"Transfer-Encoding: chunked\r\nAccept"),
+        GET.replace(b"Accept", b"Upgrade: websocket\r\nAccept"),
+    ],
+)
+async def test_what_may_not_be_sent_twice_waits_for_it(ahead, slots: Slots, request_: bytes) -> None:
+    asked: list[int] = []
+    server = await _listen(slots, 0, b"HTTP/1.1 200 OK\r\n\r\n", asked)
+
+    async def after_a_while() -> int:
+        await asyncio.sleep(0.05)
+        assert asked == []
+        return 0
+
+    assert await ahead(request_, after_a_while) == b"HTTP/1.1 200 OK\r\n\r\n"
+    assert asked == [0]
+    server.close()
+
+
+async def test_a_process_that_ends_without_its_program_loses_no_request(ahead, slots: Slots) -> None:
+    asked: list[int] = []
+    broken = await _listen(slots, 0, b"", asked)
+    server = await _listen(slots, 1, b"HTTP/1.1 200 OK\r\n\r\nthere", asked)
+
+    async def elsewhere() -> int:
+        while not asked:
+            await asyncio.sleep(0.001)
+        return 1
+
+    assert await ahead(GET, elsewhere) == b"HTTP/1.1 200 OK\r\n\r\nthere"
+    assert asked == [0, 1]
+
+    async def refused() -> int:
+        raise Refused("boot_failed", "The function cannot be started.")
+
+    assert b"activation-refused: boot_failed" in await ahead(GET, refused)
+
+    async def there() -> int:
+        return 0
+
+    asked.clear()
+    assert b"activation-refused: sandbox_ended" in await ahead(GET, there)
+    assert asked == [0]  # it had its program: what it has done with the request, nobody knows
+    broken.close()
+    server.close()
+
+
+async def test_who_waits_is_told_once_who_will_answer() -> None:
+    demand, told = Demand(), []
+    task = asyncio.get_running_loop().create_task(demand.wait("a", told.append))
+    await asyncio.sleep(0)
+    demand.assign("b", 1)
+    demand.assign("a", 2)
+    demand.assign("a", 3)
+    demand.settle("a", 2)
+    assert (await task, told) == (2, [2])
+    demand.assign("a", 4)
+    assert told == [2]
