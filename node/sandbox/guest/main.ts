@@ -36,7 +36,7 @@ async function giveUp(path: string): Promise<void> {
 }
 
 /** Read what the agent says: a stream of the engine's, or a timer, would take longer to load than this takes in all. */
-async function read(): Promise<{ settings: Settings; source: string }> {
+function read(): { settings: Settings; source: string } {
   let bytes = new Uint8Array(PIECE_BYTES), filled = 0, end = -1;
   let settings: Settings | undefined;
   for (let whole = Infinity; filled < whole;) {
@@ -46,8 +46,7 @@ async function read(): Promise<{ settings: Settings; source: string }> {
       bytes = more;
     }
     const room = bytes.subarray(filled);
-    // While it waits for the first piece it serves; what follows is on its way.
-    const size = filled === 0 && waits ? await host.stdin.read(room) : host.stdin.readSync(room);
+    const size = host.stdin.readSync(room);
     if (size === null) break;
     filled += size;
     if (settings !== undefined || (end = bytes.subarray(0, filled).indexOf(LINE_END)) < 0) continue;
@@ -102,12 +101,11 @@ if (waits) {
 host.serve({ path: socket, onListen() {} }, (request, info) => handler(request, info));
 await giveUp(socket);
 
-const arriving = read();
 if (waits) {
   const { rehearse } = await part("./rehearsal.ts") as typeof import("./rehearsal.ts");
-  await rehearse({ prepare, module, play, cue: arriving });
+  await rehearse({ prepare, module, play });
 }
-const { settings, source } = await arriving;
+const { settings, source } = read();
 
 if (settings.everything) {
   const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);

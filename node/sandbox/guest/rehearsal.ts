@@ -9,8 +9,6 @@ export interface Stage {
   module(source: string): string;
   /** Let *handler* answer. */
   play(handler: Handler): void;
-  /** Ends the rehearsal even if nobody has asked for anything. */
-  cue: Promise<unknown>;
 }
 
 // Most programs are Workers, most look at their request, and what counts subrequests costs most where fetch is named.
@@ -48,7 +46,7 @@ function same(was: PropertyDescriptor, is: PropertyDescriptor | undefined): bool
   return is !== undefined && was.value === is.value && was.get === is.get && was.set === is.set && was.enumerable === is.enumerable;
 }
 
-export async function rehearse({ prepare, module, play, cue }: Stage): Promise<void> {
+export async function rehearse({ prepare, module, play }: Stage): Promise<void> {
   const shape = remember();
   const start = await prepare(parse(new TextDecoder().decode(new TextEncoder().encode(JSON.stringify(HEADER)))), SOURCE, true);
   const url = module(SOURCE);
@@ -61,6 +59,6 @@ export async function rehearse({ prepare, module, play, cue }: Stage): Promise<v
       return answer;
     })
   );
-  await Promise.race([asked, cue]);
+  await asked;
   putBack(shape);
 }

@@ -1,6 +1,7 @@
 """Real guests for tests: a program is started as the agent starts it, and asked over its socket."""
 
 import asyncio
+import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -94,6 +95,7 @@ class Boot:
 
         async def feed() -> None:
             if given is not None:
+                await _rehearse(socket)
                 await given.wait()
             guest.feed(handover.encode({"dialect": dialect, **header}, source.encode()))
 
@@ -102,6 +104,17 @@ class Boot:
         async with asyncio.timeout(15):
             await booted.wait()
         return Booted(guest, socket, said)
+
+
+async def _rehearse(socket: Path) -> None:
+    # One that waits reads its program once it has answered a request, as the pool sends it.
+    transport = httpx.AsyncHTTPTransport(uds=str(socket))
+    async with asyncio.timeout(10), httpx.AsyncClient(transport=transport, timeout=10) as client:
+        while True:
+            with contextlib.suppress(httpx.ConnectError):
+                assert (await client.get("http://sandbox/")).status_code == 503
+                return
+            await asyncio.sleep(0.01)
 
 
 def _cache() -> Path:
