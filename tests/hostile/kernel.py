@@ -117,13 +117,18 @@ def _script(libc: str) -> str:
     """
 
 
-async def attempt_all(folder: Path) -> tuple[dict[str, str], str]:
-    """Run every attempt in a real sandbox with all of the engine's rights; return what came of each, and how isolated it was."""
+async def attempt_all(folder: Path, *, prepared: bool = False) -> tuple[dict[str, str], str]:
+    """Run every attempt in a real sandbox with all of the engine's rights; return what came of each, and how isolated it was.
+
+    One that is *prepared* was isolated before it was known what it would run.
+    """
     os.chmod(folder, 0o755)  # noqa: PTH101  # sandboxes have users of their own
     deno = engines.find("deno").path
     launcher = Launcher(Settings(deno, folder / "run", folder / "cache", "", lambda slot: folder / f"{slot}.sock"))
     await launcher.open()
     try:
+        if prepared:
+            launcher.prepare(1)
         plan = launcher.plan(1, memory_mib=128)
         libc = next(bind.target for bind in plan.binds if "libc.so" in bind.target)
         argv = (layout.ENGINE, "run", "-A", "--unstable-net", "--quiet", "--no-config", "--no-lock", "--no-check", "-")
@@ -135,12 +140,10 @@ async def attempt_all(folder: Path) -> tuple[dict[str, str], str]:
 async def _run(launcher: Launcher, plan: layout.Plan, script: str) -> dict[str, str]:
     said: list[Message] = []
 
-    async def program() -> bytes:
-        return script.encode()
-
     guest: Guest = await launcher.launch(1, plan)
+    guest.feed(script.encode())
     async with asyncio.timeout(_WITHIN_S):
-        await guest.serve(program(), said.append)
+        await guest.serve(said.append)
     found = dict(message.text.removeprefix("info: ").split("|", 1) for message in said)
     if found.keys() != ATTEMPTS.keys():
         missing = sorted(ATTEMPTS.keys() - found.keys())

@@ -184,19 +184,16 @@ class Launcher:
     ) -> Guest:
         """Start a guest on *slot*; *memory_bytes* is for its control group, one that *waits* has no program yet. Raises OSError."""
         plan = self.plan(slot, memory_mib=memory_mib, warm=warm, waits=waits)
-        if (shell := await self._shell(slot)) is not None:
-            if not warm and not shell.ended and shell.stdin is not None:
-                shell.stdin.write(layout.word(plan.argv))
-                self._later(cgroups.make, self._groups, self._group_name(slot), memory_bytes)
-                return Guest(shell, shell.pidfd)
-            await _discard(shell)
         return await self.launch(slot, plan, memory_bytes=memory_bytes)
 
     def prepare(self, slot: int) -> None:
         """Isolate a process for *slot*, so that the next start() there has only the engine to wait for; nothing if there is one."""
         if slot not in self._shells and self._mode.namespaces:
-            plan = replace(self.plan(slot, memory_mib=0), held=True)
-            self._shells[slot] = asyncio.get_running_loop().create_task(self._confine(slot, plan), name=f"shell {slot}")
+            work = self._confine(slot, self._shell_plan(slot))
+            self._shells[slot] = asyncio.get_running_loop().create_task(work, name=f"shell {slot}")
+
+    def _shell_plan(self, slot: int) -> Plan:
+        return replace(self.plan(slot, memory_mib=0), held=True)
 
     async def _shell(self, slot: int) -> Confined | None:
         task = self._shells.pop(slot, None)
@@ -209,7 +206,14 @@ class Launcher:
             return None
 
     async def launch(self, slot: int, plan: Plan, *, memory_bytes: int = 0) -> Guest:
-        """Start what *plan* says on *slot*. Raises OSError."""
+        """Start what *plan* says on *slot*, by the process that is prepared for it if one is. Raises OSError."""
+        if (shell := await self._shell(slot)) is not None:
+            prepared = replace(self._shell_plan(slot), argv=plan.argv, held=False)
+            if plan == prepared and not shell.ended and shell.stdin is not None:
+                shell.stdin.write(layout.word(plan.argv))
+                self._later(cgroups.make, self._groups, self._group_name(slot), memory_bytes)
+                return Guest(shell, shell.pidfd)
+            await _discard(shell)
         confined = await self._confine(slot, plan, memory_bytes=memory_bytes)
         return Guest(confined, confined.pidfd)
 
