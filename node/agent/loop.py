@@ -292,6 +292,10 @@ class Agent:
         else:
             self._wake.set()
 
+    def sandbox_assigned(self, spec: SandboxSpec, slot: int) -> None:
+        """The process on the slot is getting the program and listens: it holds what it is asked until it has it."""
+        self.demand.assign(self._index.lane_of(spec), slot)
+
     def sandbox_ended(self, spec: SandboxSpec, error: str) -> None:
         """A sandbox that was never ready is gone: its version is refused, if it is the one asked for."""
         _logger.warning("a version did not start", function=spec.function, version=spec.version.number, error=error)
@@ -455,8 +459,7 @@ class Agent:
         except BundleError as error:
             self._fetch_failed(spec.version.digest, str(error))
             return False
-        if self._pool.start(slot, spec, source):
-            self.demand.assign(self._index.lane_of(spec), slot)
+        self._pool.start(slot, spec, source)
         await asyncio.sleep(0)  # what this has begun comes before anything else that is planned
         self._ingress.expect_caching(spec.function, source)
         return True

@@ -68,6 +68,7 @@ async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.
     membership = _membership(settings)
     agent.session = Session(settings.control_planes, agent, membership)
     agent.pool.logged = agent.logged
+    agent.pool.assigned = agent.sandbox_assigned
     agent.pool.overran = agent.breakers.ended
     agent.pool.served = agent.breakers.served
     agent.calls = ScheduledCalls(agent.pool, agent.activate, agent.session.send, agent.logbook)

@@ -157,6 +157,9 @@ class Pool:
         self._warm_retry_at = 0.0
         self.terminations: dict[str, tuple[int, Reason]] = {}
         self.logged: Logged = _unheard  # takes what programs print, and why they were ended
+        self.assigned: Callable[[SandboxSpec, int], None] = lambda _spec, _slot: (
+            None
+        )  # the slot's process listens, and gets the program
         self.overran: Callable[[SandboxSpec, Reason], None] = lambda _spec, _reason: None
         self.served: Callable[[SandboxSpec, int], None] = lambda _spec, _requests: None
 
@@ -227,8 +230,8 @@ class Pool:
 
     # What changes it
 
-    def start(self, slot: int, spec: SandboxSpec, source: bytes) -> bool:
-        """Start a sandbox on a free slot, or on one whose process waits for a program; True when that one takes it, and listens already."""
+    def start(self, slot: int, spec: SandboxSpec, source: bytes) -> None:
+        """Start a sandbox on a free slot, or on one whose process waits for a program."""
         held = self._held.get(slot)
         control = secrets.token_hex(16)
         if held is None:
@@ -240,8 +243,9 @@ class Pool:
             held.spec, held.source, held.control = spec, source, control
             fits = spec.limits.memory_mib == _WARM_LIMITS.memory_mib
             self._take(slot, machine.Assigned(_budget(spec, self._settings), fits))
+            if held.state.phase is Phase.STARTING:
+                self.assigned(spec, slot)
         self._wake.set()
-        return held.primed and held.state.phase is Phase.STARTING
 
     def retire(self, slot: int) -> None:
         """Let the slot's sandbox finish its requests and end."""
@@ -540,6 +544,9 @@ class Pool:
 
     def _heard(self, slot: int, held: _Held, message: Message) -> None:
         match message.event:
+            case "listening":
+                if held.spec is not None and held.state.phase is Phase.STARTING:
+                    self.assigned(held.spec, slot)
             case "ready":
                 cpu_s = held.guest.cpu_s() if held.guest is not None else None
                 self._take(slot, machine.Booted(cpu_s or 0.0))

@@ -157,8 +157,8 @@ def parse(line: bytes) -> Message | None:
     if not isinstance(raw, dict):
         return None
     match raw:
-        case {"event": "ready"}:
-            return Message("ready", "")
+        case {"event": "listening" | "ready" as event}:
+            return Message(event, "")
         case {"event": "failed", "error": str(text)}:
             return Message("failed", clean(text, keep="\n"))
         case {"event": "log", "level": str(level), "message": str(text)}:

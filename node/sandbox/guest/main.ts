@@ -3,7 +3,7 @@
 // static imports of a path are not permission-checked; a Blob URL's are.
 //
 // Standard input: one line of JSON (settings.ts), then the program's source. Standard output: one JSON object a line,
-// { event: "ready" | "failed" | "log", ... }. The agent trusts none of it: a program may write there too.
+// { event: "listening" | "ready" | "failed" | "log", ... }. The agent trusts none of it: a program may write there too.
 //
 // What not every program needs is loaded once its text is known, by a name that is no literal: so it is not in the graph of each start, and
 // the program, which may import what is in that graph, cannot reach it.
@@ -24,11 +24,12 @@ const host = Deno;
 const [socket, waits] = host.args; // "waits": whichever program comes, this process is there before it
 const PIECE_BYTES = 64 << 10;
 const LINE_END = 10;
-const unavailable = () => new Response(null, { status: 503 });
 const decoder = new TextDecoder();
-let handler: Handler = unavailable;
 let play = (_handler: Handler) => {};
 let begin = play;
+const started = new Promise<Handler>((resolve) => begin = resolve);
+const hold: Handler = (request, info) => started.then((program) => program(request, info));
+let handler = hold; // until there is a program
 
 async function giveUp(path: string): Promise<void> {
   await host.permissions.revoke({ name: "read", path });
@@ -89,10 +90,8 @@ const module = (source: string) => URL.createObjectURL(new Blob([source], { type
 
 installConsole(host);
 if (waits) {
-  // The first who asks is the agent, whose request is the last of the rehearsal; who asks then waits for the program.
+  // The first who asks is the agent, whose request is the last of the rehearsal.
   const staged = new Promise<Handler>((resolve) => play = resolve);
-  const started = new Promise<Handler>((resolve) => begin = resolve);
-  const hold: Handler = (request, info) => started.then((program) => program(request, info));
   handler = (request, info) => {
     handler = hold;
     return staged.then((rehearsed) => rehearsed(request, info));
@@ -101,6 +100,7 @@ if (waits) {
 host.serve({ path: socket, onListen() {} }, (request, info) => handler(request, info));
 await giveUp(socket);
 
+report.listening();
 if (waits) {
   const { rehearse } = await part("./rehearsal.ts") as typeof import("./rehearsal.ts");
   await rehearse({ prepare, module, play });

@@ -41,6 +41,7 @@ function format(parts: unknown[]): string {
 }
 
 export const report = {
+  listening: () => emit({ event: "listening" }),
   ready: () => emit({ event: "ready" }),
   failed: (error: unknown, url: string) => emit({ event: "failed", error: explain(error, url) }),
   error: (what: string, error: unknown, reason?: string) => log("error", `${what}: ${explain(error)}`, { reason }),

@@ -9,6 +9,7 @@ from node.sandbox.process import Message, clean, parse
 
 def test_reads_what_the_guest_says() -> None:
     assert parse(b'{"event":"ready"}') == Message("ready", "")
+    assert parse(b'{"event":"listening"}') == Message("listening", "")
     assert parse(b'{"event":"failed","error":"a\\nb"}') == Message("failed", "a\nb")
     assert parse(b'{"event":"log","level":"info","message":"a\\nb"}') == Message("log", "info: a\\nb")
     thrown = b'{"event":"log","level":"error","message":"GET /","reason":"exception"}'

@@ -35,7 +35,7 @@ async def ready(launcher: Launcher, group: asyncio.TaskGroup, slot: int = 1) -> 
     guest = await launcher.start(slot, memory_mib=64, memory_bytes=256 << 20)
     running = group.create_task(guest.run({"dialect": "workers"}, HELLO, said.put_nowait))
     async with asyncio.timeout(20):
-        assert (await said.get()).event == "ready"
+        assert [(await said.get()).event for _ in range(2)] == ["listening", "ready"]
     return guest, running
 
 
