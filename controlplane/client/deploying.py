@@ -21,6 +21,7 @@ from controlplane.client import manifesting, show
 from controlplane.client.addresses import function_url
 from controlplane.client.failure import Failure
 from controlplane.client.rpc import STREAM_TIMEOUT_S, TIMEOUT_S, Connection, request_id
+from nearhop import spec_codec
 from nearhop.v1 import common_pb2, deployments_pb2, functions_pb2, nodes_pb2, versions_pb2
 
 CHUNK_BYTES = 512 * 1024
@@ -87,7 +88,7 @@ async def deploy(
             request_id=request_id(),
             function=function,
             digest=made.digest,
-            dialect=manifesting.DIALECTS[made.dialect],
+            dialect=spec_codec.DIALECTS[made.dialect],
             entrypoint=made.entrypoint,
             author=_author(),
             message=message,

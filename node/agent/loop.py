@@ -15,6 +15,7 @@ from typing import assert_never
 from google.protobuf.message import DecodeError
 
 from nearhop import log
+from nearhop.spec import Assets
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import codec, report, spool
 from node.agent.breakers import Breakers
@@ -31,18 +32,7 @@ from node.haproxy.runtime import IngressError
 from node.lifecycle.limits import Reason
 from node.plan import diff as plan
 from node.plan.needs import is_static, needs, pack_of
-from node.plan.records import (
-    Assets,
-    FetchFailure,
-    Good,
-    Observed,
-    Refusal,
-    Route,
-    SandboxSpec,
-    Snapshot,
-    function_of,
-    lane,
-)
+from node.plan.records import FetchFailure, Good, Observed, Refusal, Route, SandboxSpec, Snapshot, function_of, lane
 from node.plan.routes import asset_set
 from node.plan.status import PlacementStatus, Progress, statuses_some
 from node.sandbox.activator import Demand, Refused

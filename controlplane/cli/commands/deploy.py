@@ -64,7 +64,7 @@ def deploy(
     from controlplane.bundle import bundle, locate  # noqa: PLC0415  # keeps --help quick
     from controlplane.cli import rollouts  # noqa: PLC0415
     from controlplane.client import deploying, manifesting, rpc, show  # noqa: PLC0415
-    from controlplane.model import Dialect  # noqa: PLC0415
+    from nearhop.spec import Dialect  # noqa: PLC0415
 
     steps = None if gradual is None else rollouts.steps(gradual, pause_s=pause, hold=hold, max_failures=max_failures)
     target = None if dry_run else endpoint.resolve(at, state_dir)
