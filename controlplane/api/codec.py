@@ -5,16 +5,14 @@ from collections.abc import Iterable
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from controlplane.api import manifest_codec
+from controlplane.api import policy_codec
 from controlplane.model import (
     BundleKind,
     Deployment,
-    Dialect,
     EndedDeployment,
     Function,
     Gradual,
     Ingress,
-    Limits,
     Location,
     NodeProgress,
     NodeReport,
@@ -31,6 +29,7 @@ from controlplane.model import (
     Witness,
 )
 from controlplane.rollout import Decision, due_at
+from nearhop import spec_codec
 from nearhop.v1 import (
     common_pb2,
     deployments_pb2,
@@ -45,12 +44,6 @@ _PLACEMENTS_MAX = 10_000
 _REASONS_MAX = 32
 _VERSIONS_MAX = 8
 
-DIALECTS = {
-    Dialect.WORKERS: common_pb2.DIALECT_WORKERS,
-    Dialect.DENO: common_pb2.DIALECT_DENO,
-    Dialect.VERCEL: common_pb2.DIALECT_VERCEL,
-    Dialect.STATIC: common_pb2.DIALECT_STATIC,
-}
 _BUNDLE_KIND_OF: dict[int, BundleKind] = {
     common_pb2.BUNDLE_KIND_UNSPECIFIED: BundleKind.MODULE,
     common_pb2.BUNDLE_KIND_MODULE: BundleKind.MODULE,
@@ -81,7 +74,6 @@ _VERDICTS = {
     Verdict.UNKNOWN: nodes_pb2.Witness.VERDICT_UNKNOWN,
 }
 _VERDICT_OF = {number: verdict for verdict, number in _VERDICTS.items()}
-_DIALECT_OF: dict[int, Dialect] = {number: kind for kind, number in DIALECTS.items()}
 
 
 def timestamp(seconds: float) -> Timestamp:
@@ -92,10 +84,6 @@ def timestamp(seconds: float) -> Timestamp:
 
 def seconds(message: Timestamp) -> float:
     return message.seconds + message.nanos / 1e9
-
-
-def dialect(number: int) -> Dialect | None:
-    return _DIALECT_OF.get(number)
 
 
 def bundle_kind(number: int) -> BundleKind | None:
@@ -110,18 +98,6 @@ def ingress(record: Ingress) -> common_pb2.Ingress:
     return common_pb2.Ingress(ipv4=record.ipv4, ipv6=record.ipv6, port=record.port)
 
 
-def limits(record: Limits) -> common_pb2.Limits:
-    return common_pb2.Limits(
-        cpu_ms=record.cpu_ms,
-        memory_mib=record.memory_mib,
-        wall_ms=record.wall_ms,
-        subrequests=record.subrequests,
-        request_body_bytes=record.request_body_bytes,
-        concurrency=record.concurrency,
-        instances=record.instances,
-    )
-
-
 def shares(records: Iterable[Share]) -> list[common_pb2.Share]:
     return [common_pb2.Share(version=share.version, percent=share.percent) for share in records]
 
@@ -132,14 +108,14 @@ def function(record: Function, deployment: Deployment | None, revision: int = 0)
     return functions_pb2.Function(
         name=record.name,
         hostnames=record.hostnames,
-        limits=limits(record.limits),
+        limits=spec_codec.limits(record.limits),
         active_version=active.version if active else 0,
         shares=shares(in_force),
         created_at=timestamp(record.created_at),
         revision=revision,
-        routes=manifest_codec.routes(record.routes),
-        rate_limit=manifest_codec.rate_limit(record.rate_limit),
-        routing=manifest_codec.routing(record.routing),
+        routes=spec_codec.routes(record.routes),
+        rate_limit=spec_codec.rate_limit(record.rate_limit),
+        routing=policy_codec.routing(record.routing),
         cache_epoch=record.cache_epoch,
     )
 
@@ -150,12 +126,12 @@ def version(record: Version) -> versions_pb2.Version:
         number=record.number,
         digest=record.digest,
         size_bytes=record.size_bytes,
-        dialect=DIALECTS[record.dialect],
+        dialect=spec_codec.DIALECTS[record.dialect],
         entrypoint=record.entrypoint,
         author=record.author,
         message=record.message,
         created_at=timestamp(record.created_at),
-        manifest=manifest_codec.manifest(record.manifest),
+        manifest=spec_codec.manifest(record.manifest),
     )
 
 

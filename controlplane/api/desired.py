@@ -6,10 +6,11 @@ A node leaves neither because its lease is gone: only an operator, or the data p
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from controlplane.api import codec, manifest_codec
+from controlplane.api import codec, policy_codec
 from controlplane.model import Deployment, FleetView, Function, RoutedFunction, RoutedNode, RoutingPolicy, Share
 from controlplane.placement import place
 from controlplane.store.view import View
+from nearhop import spec_codec
 from nearhop.v1 import node_control_pb2, router_control_pb2
 
 
@@ -113,12 +114,12 @@ def _placement(
         function=function.name,
         generation=deployment.in_force_generation(),
         hostnames=function.hostnames,
-        limits=codec.limits(function.limits),
+        limits=spec_codec.limits(function.limits),
         versions=[
             placed for share in deployment.in_force() if (placed := _version(view, function.name, share)) is not None
         ],
-        routes=manifest_codec.routes(function.routes),
-        rate_limit=manifest_codec.rate_limit(function.rate_limit),
+        routes=spec_codec.routes(function.routes),
+        rate_limit=spec_codec.rate_limit(function.rate_limit),
         cache_epoch=function.cache_epoch,
         secrets=secrets,
     )
@@ -132,9 +133,9 @@ def _version(view: View, function: str, share: Share) -> node_control_pb2.Placed
         number=share.version,
         digest=stored.record.digest,
         size_bytes=stored.record.size_bytes,
-        dialect=codec.DIALECTS[stored.record.dialect],
+        dialect=spec_codec.DIALECTS[stored.record.dialect],
         percent=share.percent,
-        manifest=manifest_codec.manifest(stored.record.manifest),
+        manifest=spec_codec.manifest(stored.record.manifest),
         created_at=stored.record.created_at,
     )
 
@@ -158,7 +159,7 @@ def _routing(fleet: FleetView) -> router_control_pb2.RoutingView:
                 name=function.name,
                 hostnames=function.hostnames,
                 nodes=function.nodes,
-                policy=manifest_codec.routing(function.policy) if function.policy != RoutingPolicy() else None,
+                policy=policy_codec.routing(function.policy) if function.policy != RoutingPolicy() else None,
             )
             for function in fleet.functions
         ],

@@ -1,13 +1,13 @@
 """What a call's arguments must be. Each check collects; raise_if_any() refuses with all violations at once."""
 
-import dataclasses
 import ipaddress
 import math
 from collections.abc import Iterable
 
-from controlplane.model import Ingress, Limits, Location
-from nearhop import names
+from controlplane.model import Ingress, Location
+from nearhop import names, spec_codec
 from nearhop.errors import InvalidInput, Violation
+from nearhop.spec import Limits
 from nearhop.v1 import common_pb2, deployments_pb2
 
 _ADDRESSES_MAX = 8
@@ -48,19 +48,13 @@ class Check:
 
 def limits(check: Check, message: common_pb2.Limits, before: Limits | None = None) -> Limits:
     """Return the limits in *message*; where it says zero those *before*, which are the platform's defaults for a new function."""
-    before = before or Limits()
     low, high = _MEMORY_MIB
     if message.memory_mib and not low <= message.memory_mib <= high:
         check.add("limits.memory_mib", [f"is {message.memory_mib}; {low} to {high} is allowed"])
     for field, maximum in _LIMITS_MAX.items():
         if (value := getattr(message, field)) > maximum:
             check.add(f"limits.{field}", [f"is {value}; at most {maximum} is allowed"])
-    return Limits(
-        **{
-            field.name: getattr(message, field.name) or getattr(before, field.name)
-            for field in dataclasses.fields(Limits)
-        }
-    )
+    return spec_codec.read_limits(message, before)
 
 
 def gradual(check: Check, message: deployments_pb2.Gradual) -> None:

@@ -3,10 +3,11 @@
 import ipaddress
 from collections.abc import Iterable
 
-from controlplane.api import manifest_codec, validate
+from controlplane.api import policy_codec, validate
 from controlplane.api.validate import Check
-from controlplane.model import PathRoute, RateLimit, RoutingKind, RoutingPolicy
-from nearhop import names
+from controlplane.model import RoutingKind, RoutingPolicy
+from nearhop import names, spec_codec
+from nearhop.spec import PathRoute, RateLimit
 from nearhop.v1 import common_pb2
 
 _HOSTNAMES_MAX = 16
@@ -33,7 +34,7 @@ def hostnames(check: Check, field: str, values: Iterable[str], zone: str) -> tup
 
 def routes(check: Check, field: str, messages: Iterable[common_pb2.PathRoute], zone: str) -> tuple[PathRoute, ...]:
     """Return the path routes."""
-    found = [PathRoute(message.hostname, message.path) for message in messages]
+    found = spec_codec.read_routes(messages)
     if len(found) > _ROUTES_MAX:
         check.add(field, [f"holds {len(found)} path routes; at most {_ROUTES_MAX} are allowed"])
         return ()
@@ -64,11 +65,11 @@ def hostname_reasons(value: str, zone: str) -> list[str]:
 def rate_limit(check: Check, message: common_pb2.RateLimit) -> RateLimit:
     if message.period_s > _PERIOD_S_MAX:
         check.add("rate_limit.period_s", [f"is {message.period_s}; 1 to {_PERIOD_S_MAX} is allowed"])
-    return RateLimit(message.requests, message.period_s or RateLimit().period_s)
+    return spec_codec.read_rate_limit(message)
 
 
 def routing(check: Check, message: common_pb2.RoutingPolicy) -> RoutingPolicy:
-    policy = manifest_codec.read_routing(message)
+    policy = policy_codec.read_routing(message)
     if message.kind not in common_pb2.RoutingPolicy.Kind.values():
         check.add("routing.kind", [f"{message.kind} is not known"])
     for field in ("regions", "weights", "allowed_regions", "denied_regions"):

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 from datetime import date
 
-from controlplane.api import manifest_codec
 from controlplane.api.validate import Check
-from controlplane.model import Dialect, Manifest, cron
-from nearhop import names
+from controlplane.model import cron
+from nearhop import names, spec_codec
+from nearhop.spec import Dialect, Manifest
 from nearhop.v1 import common_pb2
 
 MANIFEST_BYTES = 64 << 10
@@ -50,7 +50,7 @@ def manifest(check: Check, message: common_pb2.Manifest, dialect: Dialect | None
     for number, route in enumerate(message.edge_routes):
         if not _EXPORT.fullmatch(route.export):
             check.add(f"manifest.edge_routes[{number}].export", ["is not the name of an export"])
-    return manifest_codec.read_manifest(message)
+    return spec_codec.read_manifest(message)
 
 
 def _vars(check: Check, message: common_pb2.Manifest) -> None:

@@ -10,15 +10,16 @@ from typing import Any
 from controlplane.api import codec, validate, validate_manifest
 from controlplane.api.errors import NotFound, Precondition, no_function
 from controlplane.api.mutations import Mutations, Proposal
-from controlplane.model import Bundle, BundleKind, Dialect, Manifest, Version
+from controlplane.model import Bundle, BundleKind, Version
 from controlplane.store import codec as records
 from controlplane.store import keys
 from controlplane.store.bundles import BUNDLE_BYTES, CHUNK_BYTES, BundleStore
 from controlplane.store.cache import Cache
 from controlplane.store.client import Item, Put, Unchanged
 from controlplane.store.keys import Key, Kind
-from nearhop import names
+from nearhop import names, spec_codec
 from nearhop.errors import InvalidInput, Violation
+from nearhop.spec import Dialect, Manifest
 from nearhop.v1 import common_pb2, versions_pb2, versions_pb2_grpc
 
 Inspect = Callable[[bytes], Awaitable[list[str]]]
@@ -72,14 +73,14 @@ class Versions(versions_pb2_grpc.VersionsServicer):
         check = validate.Check()
         check.request_id(request.request_id)
         check.add("function", names.function_name_reasons(request.function))
-        dialect = codec.dialect(request.dialect)
+        dialect = spec_codec.DIALECT_OF.get(request.dialect)
         manifest = validate_manifest.manifest(check, request.manifest, dialect)
         digest = _digest(check, request, dialect, manifest)
         check.length("entrypoint", request.entrypoint, _LABEL_CHARACTERS)
         check.length("author", request.author, _LABEL_CHARACTERS)
         check.length("message", request.message, _MESSAGE_CHARACTERS)
         if dialect is None:
-            known = ", ".join(common_pb2.Dialect.Name(number) for number in codec.DIALECTS.values())
+            known = ", ".join(common_pb2.Dialect.Name(number) for number in spec_codec.DIALECTS.values())
             check.add("dialect", [f"must be one of {known}"])
         check.raise_if_any()
         assert dialect is not None  # noqa: S101  # just checked

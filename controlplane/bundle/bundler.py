@@ -20,8 +20,8 @@ from controlplane.bundle.errors import UnusableSource
 from controlplane.bundle.modules import self_contained
 from controlplane.bundle.project import Project
 from controlplane.bundle.settings import Settings
-from controlplane.model import Dialect
 from nearhop import children, engines
+from nearhop.spec import Dialect
 
 _BUNDLE_TIMEOUT_S = 180.0
 _READY_MADE = (".js", ".mjs")

@@ -2,8 +2,8 @@
 
 import re
 
-from controlplane.model import Dialect
 from nearhop.errors import NearhopError
+from nearhop.spec import Dialect
 
 # Comments, quoted strings and template literals without nested templates: enough to not be misled by an entrypoint's prose. It is not used
 # on whole bundles, where a regular expression that holds a quote would swallow the rest of a minified line.

@@ -13,8 +13,8 @@ from controlplane.bundle import denojson, jsonc, vercel, wrangler
 from controlplane.bundle.dialect import UnknownDialect, detect
 from controlplane.bundle.errors import UnusableSource
 from controlplane.bundle.settings import AssetSettings, Settings
-from controlplane.model import Dialect
 from nearhop import names
+from nearhop.spec import Dialect
 
 SUFFIXES = vercel.SUFFIXES
 _STEMS = ("index", "main", "worker", "src/index", "src/main", "src/worker")

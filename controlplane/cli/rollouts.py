@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from controlplane.client import deploying, show
+from controlplane.client import deploying, outcome, show
 from controlplane.client.failure import Exit, Failure
 from controlplane.client.rpc import TIMEOUT_S, Connection, request_id
 from nearhop.v1 import deployments_pb2
@@ -43,11 +43,11 @@ def value(deployment: deployments_pb2.Deployment) -> dict[str, Any]:
     return {
         "function": deployment.function,
         "generation": deployment.generation,
-        "phase": deploying.PHASES.get(deployment.phase, "unknown"),
+        "phase": outcome.PHASES.get(deployment.phase, "unknown"),
         "reason": deployment.reason,
         "shares": {str(share.version): share.percent for share in deployment.shares},
         "previous": {str(share.version): share.percent for share in deployment.previous},
-        "rollout": deploying.rollout_json(deployment),
+        "rollout": outcome.rollout_json(deployment),
         "note": deployment.note,
     }
 
@@ -56,7 +56,7 @@ def _print(deployment: deployments_pb2.Deployment, *, json: bool) -> None:
     if json:
         show.emit(value(deployment))
         return
-    phase = deploying.PHASES.get(deployment.phase, "unknown")
+    phase = outcome.PHASES.get(deployment.phase, "unknown")
     show.say(show.line(f"{deployment.function}  {phase}: {deployment.reason}"))
     in_force = deployment.previous if deploying.gave_back(deployment) else deployment.shares
     show.say("traffic: " + ", ".join(f"version {share.version} {share.percent} %" for share in in_force))

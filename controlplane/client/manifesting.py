@@ -5,15 +5,9 @@ from typing import Any
 
 from controlplane.bundle import Bundle
 from controlplane.bundle.bundler import STATIC_BINDING
-from controlplane.model import Dialect
+from nearhop.spec import Dialect
 from nearhop.v1 import common_pb2, functions_pb2
 
-DIALECTS = {
-    Dialect.WORKERS: common_pb2.DIALECT_WORKERS,
-    Dialect.DENO: common_pb2.DIALECT_DENO,
-    Dialect.VERCEL: common_pb2.DIALECT_VERCEL,
-    Dialect.STATIC: common_pb2.DIALECT_STATIC,
-}
 _HTML = {
     "auto-trailing-slash": common_pb2.Assets.HTML_HANDLING_AUTO_TRAILING_SLASH,
     "force-trailing-slash": common_pb2.Assets.HTML_HANDLING_FORCE_TRAILING_SLASH,

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich import box
 from rich.cells import cell_len
@@ -22,7 +22,7 @@ _FLEXIBLE_MIN = 8
 _RULE = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 
 
-def console(stream: Any = None) -> Console:
+def console(stream: TextIO | None = None) -> Console:
     """Return a console on *stream* (standard output if None) that takes every text literally."""
     stream = sys.stdout if stream is None else stream
     width = None if stream.isatty() else _PIPE_WIDTH

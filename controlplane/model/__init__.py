@@ -3,6 +3,7 @@
 Rule 1: nothing here does I/O, reads a clock or imports a stub.
 Rule 2: a record is replaced (dataclasses.replace), never mutated; its store revision travels beside it, not in it.
 Times are float seconds since the epoch. Percentages of one deployment sum to 100.
+What the node carries out just as it is kept here (limits, manifests, path routes, rate limits) stands in nearhop.spec.
 """
 
 from controlplane.model.deployment import (
@@ -17,8 +18,7 @@ from controlplane.model.deployment import (
 )
 from controlplane.model.event import Event, EventKind, Presence
 from controlplane.model.fleet import FleetView, RoutedFunction, RoutedNode
-from controlplane.model.function import Bundle, BundleKind, Dialect, Function, Limits, Secret, Version
-from controlplane.model.manifest import Assets, EdgeRoute, HtmlHandling, Manifest, NotFoundHandling, RateLimiter
+from controlplane.model.function import Bundle, BundleKind, Function, Secret, Version
 from controlplane.model.node import (
     Ingress,
     Location,
@@ -31,41 +31,31 @@ from controlplane.model.node import (
     VersionStatus,
     Witness,
 )
-from controlplane.model.policy import PathRoute, RateLimit, RoutingKind, RoutingPolicy
+from controlplane.model.policy import RoutingKind, RoutingPolicy
 from controlplane.model.schedule import CronMarks, Due, ScheduledCall
 
 __all__ = [
-    "Assets",
     "Bundle",
     "BundleKind",
     "CronMarks",
     "Deployment",
-    "Dialect",
     "Due",
-    "EdgeRoute",
     "EndedDeployment",
     "Event",
     "EventKind",
     "FleetView",
     "Function",
     "Gradual",
-    "HtmlHandling",
     "Ingress",
-    "Limits",
     "Location",
-    "Manifest",
     "Node",
     "NodeProgress",
     "NodeReport",
-    "NotFoundHandling",
-    "PathRoute",
     "Phase",
     "PlacementState",
     "PlacementStatus",
     "Presence",
     "Progress",
-    "RateLimit",
-    "RateLimiter",
     "Rollout",
     "RoutedFunction",
     "RoutedNode",

@@ -42,7 +42,8 @@ class Rollout:
 
     *step* is an index into the steps, -1 while the version is made ready without a share; it was begun at *step_at* and served by every connected
     node at *reached_at*. *revision* is the record's in the store when the present shares were written, 0 as long as it is the newest.
-    *lifted* is the step whose pause somebody has ended. *baseline* is how often the version had failed when the step began, by node.
+    *lifted* is the step whose pause somebody has ended, -2 where nobody has. *baseline* is how often the version had failed when the step
+    began, by node.
     """
 
     version: int

@@ -3,17 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controlplane.model.manifest import Manifest
-from controlplane.model.policy import PathRoute, RateLimit, RoutingPolicy
-
-
-class Dialect(StrEnum):
-    """The form in which a program exports its handler."""
-
-    WORKERS = "workers"
-    DENO = "deno"
-    VERCEL = "vercel"
-    STATIC = "static"  # no program: the version's assets alone
+from controlplane.model.policy import RoutingPolicy
+from nearhop.spec import Dialect, Limits, Manifest, PathRoute, RateLimit
 
 
 class BundleKind(StrEnum):
@@ -21,19 +12,6 @@ class BundleKind(StrEnum):
 
     MODULE = "module"
     ASSETS = "assets"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a function may use. 50 ms of CPU and 128 MiB are the industry's figure (Fastly Compute, Netlify Edge, Workers' bundled plan)."""
-
-    cpu_ms: int = 50
-    memory_mib: int = 128
-    wall_ms: int = 30_000
-    subrequests: int = 50
-    request_body_bytes: int = 10 << 20
-    concurrency: int = 500
-    instances: int = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,10 @@
-"""How clients are spread over the nodes that a function is placed on, and how many requests one of them may send."""
+"""How clients are spread over the nodes that a function is placed on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controlplane.model.node import Location
-
-
-@dataclass(frozen=True, slots=True)
-class PathRoute:
-    """A path prefix of a hostname that a function answers; the longest of all functions' wins."""
-
-    hostname: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """How many *requests* one client address may send within *period_s*, on each node for itself; 0: no limit."""
-
-    requests: int = 0
-    period_s: int = 10
 
 
 class RoutingKind(StrEnum):

@@ -36,7 +36,7 @@ class _Seen:
     @property
     def failures(self) -> int:
         before = self.rollout.baseline
-        return sum(_since(before.get(node, 0), total) for node, total in self.counts.items())
+        return sum(_grown(before.get(node, 0), total) for node, total in self.counts.items())
 
     def decide(self, phase: Phase, reason: str, look_again_at: float | None = None) -> Decision:
         return Decision(phase, reason, self.found.nodes, look_again_at, failures=self.failures)
@@ -131,8 +131,8 @@ def _reports(
         yield from ((node.id, item) for item in (status.versions if status else ()) if item.number == version)
 
 
-def _since(before: int, now: int) -> int:
-    return now - before if now >= before else now  # the agent has started anew, and counts from nothing
+def _grown(before: int, total: int) -> int:
+    return total - before if total >= before else total  # the agent has started anew, and counts from nothing
 
 
 def _fault(seen: _Seen) -> str:

@@ -65,9 +65,9 @@ class Acknowledged:
         return self.active > 0 and not self.pending and not self.refused
 
 
-def acknowledged(deployment: Deployment, revision: int, nodes: Iterable[PlacedNode]) -> Acknowledged:
+def acknowledged(deployment: Deployment, revision: int, placed: Iterable[PlacedNode]) -> Acknowledged:
     """Gather how far the nodes are with *deployment*, whose shares were written at *revision*."""
-    progress = tuple(_progress(node, deployment.generation, revision) for node in nodes)
+    progress = tuple(_progress(node, deployment.generation, revision) for node in placed)
     return Acknowledged(
         progress,
         tuple(node for node in progress if node.progress is Progress.REFUSED),

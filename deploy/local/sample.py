@@ -6,7 +6,7 @@ import grpc
 import grpc.aio
 
 from controlplane.bundle import Bundle, bundle, locate
-from controlplane.client import deploying
+from controlplane.client import deploying, outcome
 from controlplane.client.rpc import TIMEOUT_S, Connection
 from nearhop.v1 import deployments_pb2, functions_pb2, versions_pb2
 
@@ -18,12 +18,12 @@ async def deploy(connection: Connection) -> str:
     """Make sure that the sample function is deployed and return its hostname. Raises Failure when a node refuses it."""
     made = await bundle(locate(_SOURCE))
     if not await _is_active(connection, made):
-        with deploying.Progress() as progress:
+        with outcome.Progress() as progress:
             _, ended = await deploying.deploy(
                 connection, made, function=NAME, message="the sample function", watch=progress.watch
             )
         if ended.phase == deployments_pb2.Deployment.PHASE_FAILED:
-            raise deploying.refusal(ended)
+            raise outcome.refusal(ended)
     found = await connection.functions.GetFunction(functions_pb2.GetFunctionRequest(name=NAME), timeout=TIMEOUT_S)
     return found.hostnames[0]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import TypeAdapter
 
-from nearhop import names
+from nearhop import names, packs, spec_codec
+from nearhop.spec import Limits, PathRoute, RateLimit
 from nearhop.v1 import common_pb2
 from nearhop.v1 import node_control_pb2 as pb
-from node.agent import manifest_codec
-from node.plan.records import Dialect, Good, Limits, Part, Placement, Snapshot, Version
+from node.plan.records import Good, Part, Placement, Snapshot, Version
 from node.plan.status import PlacementStatus, Progress
 
 BUNDLE_MAX_BYTES = 10 << 20
@@ -22,14 +22,9 @@ _SUBREQUESTS_MAX = 10_000
 _REQUEST_BODY_MAX_BYTES = 512 << 20
 _CONCURRENCY_MAX = 10_000
 _INSTANCES_MAX = 64
+_RATE_PERIOD_MAX_S = 3600
 _VERSIONS_MAX = 8  # of one function that share its requests
 
-_DIALECTS = {
-    common_pb2.DIALECT_WORKERS: Dialect.WORKERS,
-    common_pb2.DIALECT_DENO: Dialect.DENO,
-    common_pb2.DIALECT_VERCEL: Dialect.VERCEL,
-    common_pb2.DIALECT_STATIC: Dialect.STATIC,
-}
 _STATES = {
     Progress.PENDING: pb.PlacementStatus.STATE_PENDING,
     Progress.ACTIVE: pb.PlacementStatus.STATE_ACTIVE,
@@ -77,8 +72,8 @@ def placement(message: pb.Placement) -> Placement:
         limits(message.limits),
         _version(served[0]) if served else None,
         "; ".join(problems),
-        routes=manifest_codec.routes(list(message.routes)),
-        rate_limit=manifest_codec.rate_limit(message.rate_limit),
+        routes=_routes(message.routes),
+        rate_limit=_rate_limit(message.rate_limit),
         cache_epoch=message.cache_epoch,
         secrets={secret.name: secret.value for secret in message.secrets},
         beside=tuple(Part(_version(item), item.percent) for item in served[1:]),
@@ -90,40 +85,64 @@ def _version(message: pb.PlacedVersion) -> Version:
         message.number,
         message.digest,
         message.size_bytes,
-        _DIALECTS[message.dialect],
-        manifest_codec.manifest(message.manifest),
+        spec_codec.DIALECT_OF[message.dialect],
+        spec_codec.read_manifest(message.manifest),
         message.created_at,
     )
 
 
 def limits(message: common_pb2.Limits) -> Limits:
-    """Fill the platform's defaults in."""
-    default = Limits()
+    """Read limits, none above what any node grants."""
+    wanted = spec_codec.read_limits(message)
     return Limits(
-        min(message.cpu_ms or default.cpu_ms, _CPU_MAX_MS),
-        min(message.memory_mib or default.memory_mib, _MEMORY_MAX_MIB),
-        min(message.wall_ms or default.wall_ms, _WALL_MAX_MS),
-        min(message.subrequests or default.subrequests, _SUBREQUESTS_MAX),
-        min(message.request_body_bytes or default.request_body_bytes, _REQUEST_BODY_MAX_BYTES),
-        min(message.concurrency or default.concurrency, _CONCURRENCY_MAX),
-        min(message.instances or default.instances, _INSTANCES_MAX),
+        min(wanted.cpu_ms, _CPU_MAX_MS),
+        min(wanted.memory_mib, _MEMORY_MAX_MIB),
+        min(wanted.wall_ms, _WALL_MAX_MS),
+        min(wanted.subrequests, _SUBREQUESTS_MAX),
+        min(wanted.request_body_bytes, _REQUEST_BODY_MAX_BYTES),
+        min(wanted.concurrency, _CONCURRENCY_MAX),
+        min(wanted.instances, _INSTANCES_MAX),
     )
+
+
+def _routes(messages: Iterable[common_pb2.PathRoute]) -> tuple[PathRoute, ...]:
+    # Each once; what is no route is a problem already.
+    return tuple(dict.fromkeys(route for route in spec_codec.read_routes(messages) if not _route_reasons(route)))
+
+
+def _rate_limit(message: common_pb2.RateLimit) -> RateLimit:
+    wanted = spec_codec.read_rate_limit(message)
+    return RateLimit(wanted.requests, min(wanted.period_s, _RATE_PERIOD_MAX_S))
 
 
 def _problems(message: pb.Placement) -> list[str]:
     found = [f"function {reason}" for reason in names.function_name_reasons(message.function)]
     found += [f"hostname {host!r} {reason}" for host in message.hostnames for reason in names.hostname_reasons(host)]
-    found += [reason for route in message.routes for reason in manifest_codec.route_reasons(route)]
+    found += [reason for route in spec_codec.read_routes(message.routes) for reason in _route_reasons(route)]
     for version in message.versions:
-        found += [f"version {version.number}: {reason}" for reason in manifest_codec.problems(version.manifest)]
+        found += [f"version {version.number}: {reason}" for reason in _assets_problems(version.manifest)]
         found += [f"version {version.number}: digest {reason}" for reason in names.digest_reasons(version.digest)]
-        if version.dialect not in _DIALECTS:
+        if version.dialect not in spec_codec.DIALECT_OF:
             found.append(f"version {version.number}: dialect {version.dialect} is not known to this node")
         if version.number == 0:
             found.append("version 0 is not a version's number")
         if version.size_bytes > BUNDLE_MAX_BYTES:
             found.append(f"version {version.number}: {version.size_bytes} bytes are more than {BUNDLE_MAX_BYTES}")
     return found + _share_problems(message)
+
+
+def _route_reasons(route: PathRoute) -> list[str]:
+    reasons = [f"hostname {route.hostname!r} {reason}" for reason in names.hostname_reasons(route.hostname)]
+    return reasons + [f"path {route.path!r} {reason}" for reason in names.path_prefix_reasons(route.path)]
+
+
+def _assets_problems(manifest: common_pb2.Manifest) -> list[str]:
+    if not manifest.HasField("assets"):
+        return []
+    found = [f"assets' digest {reason}" for reason in names.digest_reasons(manifest.assets.digest)]
+    if manifest.assets.size_bytes > packs.PACK_MAX_BYTES:
+        found.append(f"{manifest.assets.size_bytes} bytes of assets are more than {packs.PACK_MAX_BYTES}")
+    return found
 
 
 def _share_problems(message: pb.Placement) -> list[str]:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nearhop import log
+from nearhop.spec import Assets
 from node.assets.process import SOCKET, AssetServer
 from node.assets.store import AssetStore
 from node.haproxy.process import Ingress
-from node.plan.records import Assets
 from node.plan.routes import answered
 
 _SERVED_WITHIN_S = 5.0

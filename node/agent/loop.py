@@ -4,45 +4,31 @@ Everything that happens only wakes the loop; one turn of it may be repeated or c
 """
 
 import asyncio
-import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import assert_never
 
-from google.protobuf.message import DecodeError
-
 from nearhop import log
+from nearhop.spec import Assets
 from nearhop.v1 import node_control_pb2 as pb
-from node.agent import codec, report, spool
+from node.agent import codec, report
 from node.agent.breakers import Breakers
 from node.agent.bundles import BundleError, BundleStore
+from node.agent.fetches import Fetches
 from node.agent.files import Files
 from node.agent.logbook import LogBook
+from node.agent.memory import Memory
 from node.agent.scheduled import ScheduledCalls
-from node.agent.sealing import Sealer
 from node.agent.session import Session
-from node.assets.store import AssetError
 from node.config import NodeConfig
 from node.haproxy.process import Ingress
 from node.haproxy.runtime import IngressError
 from node.lifecycle.limits import Reason
 from node.plan import diff as plan
 from node.plan.needs import is_static, needs, pack_of
-from node.plan.records import (
-    Assets,
-    FetchFailure,
-    Good,
-    Observed,
-    Refusal,
-    Route,
-    SandboxSpec,
-    Snapshot,
-    function_of,
-    lane,
-)
+from node.plan.records import Good, Observed, Refusal, Route, SandboxSpec, Snapshot, function_of, lane
 from node.plan.routes import asset_set
 from node.plan.status import PlacementStatus, Progress, statuses_some
 from node.sandbox.activator import Demand, Refused
@@ -50,8 +36,6 @@ from node.sandbox.activator import Refusal as Turned
 from node.sandbox.pool import Pool
 from node.sandbox.process import clean
 
-_FETCH_WITHIN_S = 30.0
-_FETCH_RETRY_S = 5.0
 _HOLD_S = 30.0  # before a version that served once but does not start now is tried again
 _TURNS_MAX = 50  # of one convergence; a plan that does not come to rest is reported rather than spun on
 _SETTLED_S = 0.005  # a held request takes to be joined to its sandbox
@@ -71,7 +55,8 @@ class Agent:
         self._ingress = ingress
         self._bundles = bundles
         self._files = files
-        self._packs: set[str] = set()  # those that are being fetched
+        self._fetches = Fetches(bundles, files.write)
+        self._memory = Memory(settings.state_dir)
         self._snapshot = Snapshot()
         self._index = plan.index(self._snapshot)
         self._decoder = codec.Decoder()
@@ -80,7 +65,6 @@ class Agent:
         self._pending: set[str] = set()  # functions that are not as they should be yet
         self._round: list[str] = []  # functions that the coming revisits look at
         self._removed_at = 0.0
-        self._good_texts: dict[str, tuple[Good, str]] = {}
         self._awake: frozenset[str] = frozenset()  # functions that ran when the agent ended, until they run again
         self._noted: frozenset[str] = frozenset()
         self._noted_at = 0.0
@@ -91,9 +75,6 @@ class Agent:
         self._refusals: dict[str, Refusal] = {}
         self._held: dict[SandboxSpec, float] = {}
         self._switch_error = ""
-        self._backlog = spool.Backlog()
-        self._fetching: dict[str, float] = {}
-        self._fetch_failures: dict[str, FetchFailure] = {}
         self._statuses: dict[str, PlacementStatus] = {}
         # Each as a report that has it alone: reports are joined by joining their bytes.
         self._status_bytes: dict[str, bytes] = {}
@@ -101,46 +82,18 @@ class Agent:
         self._wake = asyncio.Event()
         self._report_now = asyncio.Event()
         self._instance = secrets.token_hex(8)
-        self._sealer = Sealer(settings.state_dir)
         self.logbook = LogBook(settings.id)
         self.calls: ScheduledCalls | None = None
         self.session: Session | None = None
         self.pool: Pool | None = None
 
-    # State on disk
-
-    @property
-    def _snapshot_path(self) -> Path:
-        return self._settings.state_dir / "snapshot.pb"
-
-    @property
-    def _good_path(self) -> Path:
-        return self._settings.state_dir / "good.json"
-
-    @property
-    def _awake_path(self) -> Path:
-        return self._settings.state_dir / "awake.json"
-
     def load(self) -> None:
         """Read the spool: the node serves from it until the control plane says otherwise."""
-        if (body := spool.read(self._snapshot_path)) is not None:
-            try:
-                spooled = pb.Snapshot.FromString(body)
-                self._sealer.open(spooled)
-                self._snapshot = self._decoder.snapshot(spooled)
-                self._index = plan.index(self._snapshot)
-            except DecodeError:
-                spool.quarantine(self._snapshot_path)
-        if (body := spool.read(self._good_path)) is not None:
-            try:
-                self._good = codec.good_from_json(json.loads(body))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                spool.quarantine(self._good_path)
-        if (body := spool.read(self._awake_path)) is not None:
-            try:
-                self._awake = frozenset(str(name) for name in json.loads(body))
-            except (ValueError, TypeError):
-                spool.quarantine(self._awake_path)
+        if (spooled := self._memory.snapshot()) is not None:
+            self._snapshot = self._decoder.snapshot(spooled)
+            self._index = plan.index(self._snapshot)
+        self._good = self._memory.good()
+        self._awake = self._memory.awake()
         _logger.info("spool read", revision=self._snapshot.revision, placements=len(self._snapshot.placements))
 
     def routes_at_start(self) -> Mapping[str, Route]:
@@ -178,8 +131,7 @@ class Agent:
         self._wake.set()
 
     def disconnected(self) -> None:
-        self._fetching.clear()
-        self._bundles.forget_arrivals()
+        self._fetches.disconnected()
         self.logbook.disconnected()
 
     def scheduled(self, message: pb.ScheduledEvent) -> None:
@@ -202,7 +154,7 @@ class Agent:
             _logger.warning("an older snapshot was ignored", revision=message.revision, have=self._snapshot.revision)
             return
         # It is applied even when it cannot be spooled: what is lost until it can is only the memory of it, should the agent start anew.
-        await self._spool(message)
+        await self._memory.keep_snapshot(message)
         before = self._index
         self._snapshot = self._decoder.snapshot(message)
         self._index = plan.index(self._snapshot)
@@ -220,43 +172,14 @@ class Agent:
         self._wake.set()
         self._report_now.set()
 
-    async def _spool(self, message: pb.Snapshot) -> None:
-        try:
-            body = self._sealer.sealed(message).SerializeToString()
-        except OSError as error:
-            _logger.warning("a snapshot is not spooled: its secrets cannot be sealed", error=str(error))
-            return
-        await self._backlog.write(self._snapshot_path, body)
-
     async def chunk(self, message: pb.BundleChunk) -> None:
-        digest = message.digest
-        if digest not in self._fetching:
-            return  # nobody asked for it, or it came too late
-        self._fetching[digest] = time.monotonic()
-        try:
-            body = self._bundles.receive(digest, message.offset, message.data, last=message.last)
-            if body is None:
-                return
-            if digest in self._packs:
-                await self._files.write(digest, body)
-            else:
-                await asyncio.to_thread(self._bundles.write, digest, body)
-        except (BundleError, AssetError) as error:
-            self._fetch_failed(digest, str(error))
-        else:
-            self._fetch_failures.pop(digest, None)
-            self._fetching.pop(digest, None)
-            self._packs.discard(digest)
-        self._wake.set()
+        if await self._fetches.take(message):
+            self._wake.set()
 
     def refused(self, message: pb.BundleRefusal) -> None:
-        self._fetch_failed(message.digest, f"the control plane has no bundle {message.digest[:12]}: {message.reason}")
+        reason = f"the control plane has no bundle {message.digest[:12]}: {message.reason}"
+        self._fetches.failed(message.digest, reason)
         self._wake.set()
-
-    def _fetch_failed(self, digest: str, error: str) -> None:
-        _logger.warning("a bundle was not fetched", digest=digest, error=error)
-        self._fetching.pop(digest, None)
-        self._fetch_failures[digest] = FetchFailure(error, time.monotonic() + _FETCH_RETRY_S)
 
     def _forget_what_is_not_wanted(self) -> None:
         wanted = self._index.placements
@@ -265,10 +188,9 @@ class Agent:
             for name, refusal in self._refusals.items()
             if (placement := self._index.lane(name)) is not None and placement.generation == refusal.generation
         }
-        if self._fetch_failures:
+        if self._fetches.failures:
             versions = [version for p in wanted.values() for version in p.versions]
-            digests = {need.digest for version in versions for need in needs(version)}
-            self._fetch_failures = {d: failure for d, failure in self._fetch_failures.items() if d in digests}
+            self._fetches.keep({need.digest for version in versions for need in needs(version)})
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
         self.logbook.keep(wanted)
         self.breakers.keep(wanted)
@@ -353,7 +275,7 @@ class Agent:
         while True:
             self._wake.clear()
             try:
-                await self._backlog.retry()
+                await self._memory.retry()
                 await self._converge()
             except Exception:
                 _logger.exception("reconciling failed; it is tried again")
@@ -362,7 +284,7 @@ class Agent:
                 async with asyncio.timeout(_REVISIT_S if wait_s is None else min(_REVISIT_S, wait_s)):
                     await self._wake.wait()
             except TimeoutError:
-                self._expire_fetches()
+                self._fetches.expire()
                 self._look_round()
 
     async def _converge(self) -> None:
@@ -414,13 +336,13 @@ class Agent:
         names = self._awake | {self._index.lane_of(spec) for spec in live}
         if names != self._noted and now - self._noted_at >= _AWAKE_EVERY_S:
             self._noted, self._noted_at = names, now
-            await self._backlog.write(self._awake_path, json.dumps(sorted(names)).encode())
+            await self._memory.keep_awake(names)
 
     async def _perform(self, action: plan.Action) -> bool:
         """Carry one action out; False when it has to wait."""
         match action:
             case plan.FetchBundle(digest, _, pack):
-                return self._fetch(digest, pack=pack)
+                return self.session is not None and self._fetches.ask(digest, self.session.send, pack=pack)
             case plan.StartSandbox(slot, spec):
                 return await self._start(slot, spec)
             case plan.SwitchRoutes(routes, changed):
@@ -442,22 +364,13 @@ class Agent:
             raise RuntimeError("the agent has no pool yet")
         return self.pool
 
-    def _fetch(self, digest: str, *, pack: bool) -> bool:
-        message = pb.NodeMessage(bundle_request=pb.BundleRequest(digest=digest))
-        if self.session is None or not self.session.send(message):
-            return False
-        self._fetching[digest] = time.monotonic()
-        if pack:
-            self._packs.add(digest)
-        return True
-
     async def _start(self, slot: int, spec: SandboxSpec) -> bool:
         try:
             source = self._bundles.read_at_once(spec.version.digest)
             if source is None:
                 source = await asyncio.to_thread(self._bundles.read, spec.version.digest)
         except BundleError as error:
-            self._fetch_failed(spec.version.digest, str(error))
+            self._fetches.failed(spec.version.digest, str(error))
             return False
         self._pool.start(slot, spec, source)
         await asyncio.sleep(0)  # what this has begun comes before anything else that is planned
@@ -487,27 +400,16 @@ class Agent:
         return True
 
     async def _remember(self, good: dict[str, Good]) -> bool:
-        body = self._good_text(good)
-        await self._backlog.write(self._good_path, body)
+        await self._memory.keep_good(good)
         self._good = good
         return True
-
-    def _good_text(self, good: Mapping[str, Good]) -> bytes:
-        # What is known of a function seldom changes: only that is rendered anew.
-        texts = self._good_texts
-        for name, item in good.items():
-            if (known := texts.get(name)) is None or known[0] is not item:
-                texts[name] = (item, json.dumps(codec.good_to_json({name: item}))[1:-1])
-        for gone in texts.keys() - good.keys():
-            del texts[gone]
-        return ("{" + ",".join(text for _, text in texts.values()) + "}").encode()
 
     def _observe(self) -> Observed:
         return Observed(
             bundles=self._bundles.stored,
             packs=self._files.store.stored,
-            fetching=frozenset(self._fetching),
-            fetch_failures=self._fetch_failures,
+            fetching=self._fetches.under_way,
+            fetch_failures=self._fetches.failures,
             sandboxes=self._pool.views(),
             free_slots=self._pool.free_slots(),
             warm_slots=self._pool.warm_slots(),
@@ -526,13 +428,6 @@ class Agent:
     def _lane_now(self, name: str) -> str:
         """Return the lane that requests which wait for the lane *name* wait for now: a version may have become its function's own meanwhile."""
         return name if name in self._index.sides else function_of(name)
-
-    def _expire_fetches(self) -> None:
-        now = time.monotonic()
-        for digest in [d for d, since in self._fetching.items() if now - since > _FETCH_WITHIN_S]:
-            self._fetch_failed(digest, f"bundle {digest[:12]} did not arrive within {_FETCH_WITHIN_S:g} s")
-        if not self._fetching:
-            self._bundles.forget_arrivals()
 
     # Reports
 

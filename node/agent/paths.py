@@ -1,5 +1,6 @@
 """Where the agent keeps what: the state directory, and a short directory for sockets."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -11,6 +12,7 @@ from nearhop.errors import NearhopError
 
 _SOCKET_PATH_MAX = 100  # sun_path holds 108 bytes with the final NUL (unix(7)); some are left for the file's name
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")  # what neither HAProxy's configuration nor Deno's flags give a meaning to
+_LOCK = "agent.lock"
 _LONGEST_NAME = "/haproxy.sock.12345.tmp"  # HAProxy binds a temporary name and renames it
 
 
@@ -42,9 +44,27 @@ def clean(directory: Path) -> None:
         file.unlink(missing_ok=True)
 
 
+def remove(directory: Path, state_dir: Path, claim: IO[str]) -> None:
+    """Remove the directory for sockets with what an agent makes in it, once all that listened there has ended.
+
+    *claim* is the agent's lock(): while it is held no other agent of *state_dir* begins. Raises StateError when that directory is a new one,
+    where another agent may run, and OSError when there is anything in *directory* that is not an agent's: it stays.
+    """
+    held = os.fstat(claim.fileno())
+    if held.st_nlink == 0 or not os.path.samestat(held, (state_dir / _LOCK).stat()):
+        raise StateError(f"{state_dir} is no longer the state directory of this agent")
+    for pattern in ("*.sock*", "services/*.sock", "slots/*/*.sock"):
+        for file in directory.glob(pattern):
+            file.unlink(missing_ok=True)
+    inner = (directory / name for name in ("slots", "services", "root"))
+    for folder in (*directory.glob("slots/*"), *inner, directory):
+        with contextlib.suppress(FileNotFoundError):  # not every agent has made all of them
+            folder.rmdir()
+
+
 def lock(state_dir: Path) -> IO[str]:
     """Claim the state directory for this process, for as long as the returned file is open. Raises StateError."""
-    file = (state_dir / "agent.lock").open("w")
+    file = (state_dir / _LOCK).open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

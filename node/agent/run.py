@@ -11,6 +11,7 @@ from node import config
 from node.agent import files, isolating, paths, priority
 from node.agent.bundles import BundleStore
 from node.agent.loop import Agent
+from node.agent.paths import StateError
 from node.agent.scheduled import ScheduledCalls
 from node.agent.session import Session
 from node.config import NodeConfig
@@ -41,10 +42,14 @@ async def run(settings: NodeConfig) -> None:
             f"Deno {deno} is too old to hold a sandbox; at least {'.'.join(map(str, MINIMUM_DENO))} is needed"
         )
     _make(settings.state_dir)
-    with paths.lock(settings.state_dir):
+    with paths.lock(settings.state_dir) as claim:
         sockets = paths.run_dir(settings.state_dir)
         paths.clean(sockets)
         await _serve(settings, sockets, deno.path, stop)
+        try:
+            paths.remove(sockets, settings.state_dir, claim)
+        except (StateError, OSError) as error:
+            _logger.warning("the directory of the sockets stays", path=str(sockets), error=str(error))
 
 
 async def _serve(settings: NodeConfig, sockets: Path, deno: Path, stop: asyncio.Event) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from node.plan.records import Assets, Dialect, Observed, Placement, Version
+from nearhop.spec import Assets, Dialect
+from node.plan.records import Observed, Placement, Version
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,93 +2,8 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
-
-class Dialect(StrEnum):
-    """The form in which a program exports its handler."""
-
-    WORKERS = "workers"
-    DENO = "deno"
-    VERCEL = "vercel"
-    STATIC = "static"  # no program: the version's assets alone
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a function may use: each sandbox of it, each request, and the function as a whole on this node."""
-
-    cpu_ms: int = 50
-    memory_mib: int = 128
-    wall_ms: int = 30_000
-    subrequests: int = 50
-    request_body_bytes: int = 10 << 20
-    concurrency: int = 500
-    instances: int = 4
-
-
-class HtmlHandling(StrEnum):
-    """What a path without a file of its name means."""
-
-    AUTO_TRAILING_SLASH = "auto_trailing_slash"
-    FORCE_TRAILING_SLASH = "force_trailing_slash"
-    DROP_TRAILING_SLASH = "drop_trailing_slash"
-    NONE = "none"
-
-
-class NotFoundHandling(StrEnum):
-    """What is answered when no file fits and no program is asked."""
-
-    NONE = "none"
-    PAGE_404 = "404_page"
-    SINGLE_PAGE_APPLICATION = "single_page_application"
-
-
-@dataclass(frozen=True, slots=True)
-class Assets:
-    """Static files of a version; *digest* is that of the pack, *binding* the name under which the program reaches them, empty for none."""
-
-    digest: str
-    size_bytes: int
-    binding: str = ""
-    html_handling: HtmlHandling = HtmlHandling.AUTO_TRAILING_SLASH
-    not_found_handling: NotFoundHandling = NotFoundHandling.NONE
-    program_first: bool = False
-    program_first_paths: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimiter:
-    """A binding that counts a key's calls on this node."""
-
-    name: str
-    limit: int
-    period_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeRoute:
-    """Which export of the bundle holds the module that answers a path pattern."""
-
-    path: str
-    export: str
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a version brings with it beside its module. Empty *secrets* means all of the function's, empty *matchers* every path."""
-
-    vars: Mapping[str, str] = field(default_factory=dict, hash=False)
-    secrets: tuple[str, ...] = ()
-    crons: tuple[str, ...] = ()
-    rate_limiters: tuple[RateLimiter, ...] = ()
-    assets: Assets | None = None
-    handlers: tuple[str, ...] = ()
-    compatibility_date: str = ""
-    compatibility_flags: tuple[str, ...] = ()
-    matchers: tuple[str, ...] = ()
-    edge_routes: tuple[EdgeRoute, ...] = ()
-    version_binding: str = ""
+from nearhop.spec import Dialect, Limits, Manifest, PathRoute, RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +14,6 @@ class Version:
     dialect: Dialect
     manifest: Manifest = field(default_factory=Manifest)
     created_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class PathRoute:
-    """A path prefix of a hostname that a function answers; the longest of all functions' wins."""
-
-    hostname: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """How many *requests* one client address may send within *period_s*; 0: no limit."""
-
-    requests: int = 0
-    period_s: int = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 import zlib
 from collections.abc import Callable, Iterable
 
-from node.plan.records import Assets, Version
+from nearhop.spec import Assets
+from node.plan.records import Version
 
 
 def preview(function: str, version: int, zone: str) -> str:

@@ -13,10 +13,11 @@ from typing import Protocol, assert_never
 
 from nearhop import log
 from nearhop.errors import NearhopError
+from nearhop.spec import Limits
 from node.lifecycle import machine, scale
 from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, left_s, suspicious, wants_counts
 from node.lifecycle.machine import Phase
-from node.plan.records import Limits, SandboxSpec, SandboxView
+from node.plan.records import SandboxSpec, SandboxView
 from node.sandbox import handover, process
 from node.sandbox.isolation.launcher import Launcher
 from node.sandbox.process import Guest, Message

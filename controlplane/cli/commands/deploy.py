@@ -63,8 +63,8 @@ def deploy(
     """
     from controlplane.bundle import bundle, locate  # noqa: PLC0415  # keeps --help quick
     from controlplane.cli import rollouts  # noqa: PLC0415
-    from controlplane.client import deploying, manifesting, rpc, show  # noqa: PLC0415
-    from controlplane.model import Dialect  # noqa: PLC0415
+    from controlplane.client import deploying, manifesting, outcome, rpc, show  # noqa: PLC0415
+    from nearhop.spec import Dialect  # noqa: PLC0415
 
     steps = None if gradual is None else rollouts.steps(gradual, pause_s=pause, hold=hold, max_failures=max_failures)
     target = None if dry_run else endpoint.resolve(at, state_dir)
@@ -86,8 +86,8 @@ def deploy(
                 show.say(show.line(line))
             return
         async with rpc.connect(target) as connection:
-            with deploying.Progress() as progress:
-                _, ended = await deploying.deploy(
+            with outcome.Progress() as progress:
+                _, last = await deploying.deploy(
                     connection,
                     made,
                     function=function,
@@ -96,6 +96,6 @@ def deploy(
                     gradual=steps,
                     wait=wait,
                 )
-            await deploying.conclude(connection, ended, json=as_json)
+            await outcome.conclude(connection, last, json=as_json)
 
     asyncio.run(work())

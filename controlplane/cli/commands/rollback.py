@@ -21,7 +21,7 @@ def rollback(
     state_dir: options.StateDir = None,
 ) -> None:
     """Deploy an earlier version of a function again."""
-    from controlplane.client import deploying, rpc  # noqa: PLC0415  # keeps --help quick
+    from controlplane.client import deploying, outcome, rpc  # noqa: PLC0415  # keeps --help quick
     from nearhop.v1 import deployments_pb2  # noqa: PLC0415
 
     target = endpoint.resolve(at, state_dir)
@@ -29,12 +29,12 @@ def rollback(
     async def work() -> None:
         request = deployments_pb2.RollbackRequest(request_id=rpc.request_id(), function=function, to_version=to)
         async with rpc.connect(target) as connection:
-            with deploying.Progress() as progress:
+            with outcome.Progress() as progress:
                 ended = await deploying.follow(
                     lambda: connection.deployments.Rollback(request, timeout=rpc.STREAM_TIMEOUT_S),
                     progress.watch,
                     again=connection.several,
                 )
-            await deploying.conclude(connection, ended, json=as_json)
+            await outcome.conclude(connection, ended, json=as_json)
 
     asyncio.run(work())

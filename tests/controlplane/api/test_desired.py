@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 from controlplane.api.desired import Desired, derive, same_inputs
-from controlplane.model import Deployment, Dialect, Function, Ingress, Location, Node, NodeReport, Phase, Share, Version
+from controlplane.model import Deployment, Function, Ingress, Location, Node, NodeReport, Phase, Share, Version
 from controlplane.store.view import Stored, View
+from nearhop.spec import Dialect
 from nearhop.v1 import node_control_pb2
 
 FUNCTION = Function("hello", ("hello.example.org",), 0.0, "r")

@@ -1,8 +1,9 @@
 import pytest
 
 from controlplane.api import validate
-from controlplane.model import Ingress, Limits, Location
+from controlplane.model import Ingress, Location
 from nearhop.errors import InvalidInput
+from nearhop.spec import Limits
 from nearhop.v1 import common_pb2
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from controlplane.bundle import UnknownDialect, UnusableSource, bundle, locate, self_contained
 from controlplane.bundle.bundler import STATIC_MODULE, readable
-from controlplane.model import Dialect
+from nearhop.spec import Dialect
 
 HELLO = "export default { fetch() { return new Response('hello') } }\n"
 

@@ -4,7 +4,7 @@ import pytest
 
 from controlplane.bundle import UnknownDialect, detect
 from controlplane.bundle.dialect import handlers
-from controlplane.model import Dialect
+from nearhop.spec import Dialect
 
 WORKERS = "export default { fetch(request) { return new Response() } }"
 DENO = "Deno.serve(() => new Response())"

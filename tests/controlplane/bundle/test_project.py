@@ -8,7 +8,7 @@ from controlplane.bundle import UnusableSource, locate
 from controlplane.bundle import project as project_module
 from controlplane.bundle.project import as_label
 from controlplane.bundle.settings import AssetSettings
-from controlplane.model import Dialect
+from nearhop.spec import Dialect
 
 
 def project(root: Path, **files: str) -> Path:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controlplane.cli import rollouts
-from controlplane.client import deploying
 from controlplane.client.failure import Failure
-from nearhop.v1 import common_pb2, deployments_pb2
+from nearhop.v1 import deployments_pb2
 
 if TYPE_CHECKING:
     from tests.controlplane.cli.conftest import Fleet, Terminal
@@ -63,15 +62,3 @@ async def test_a_rollout_is_shown_and_changed(terminal: "Terminal", fleet: "Flee
 def test_what_is_no_list_of_percentages(text: str) -> None:
     with pytest.raises(Failure, match="no list of percentages"):
         rollouts.steps(text, pause_s=1.0, hold=False, max_failures=0)
-
-
-def test_a_deployment_that_was_rolled_back_is_a_failure_that_says_so() -> None:
-    back = deployments_pb2.Deployment(
-        function="hello",
-        phase=deployments_pb2.Deployment.PHASE_ROLLED_BACK,
-        reason="version 2 has failed 11 times",
-        previous=[common_pb2.Share(version=1, percent=100)],
-    )
-    told = str(deploying.refusal(back))
-    assert "the deployment of hello was rolled back" in told
-    assert "Version 1 goes on serving" in told

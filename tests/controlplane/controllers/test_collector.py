@@ -4,7 +4,7 @@ import hashlib
 import pytest
 
 from controlplane.controllers.collector import Collector
-from controlplane.model import Assets, BundleKind, Dialect, Function, Manifest, Version
+from controlplane.model import BundleKind, Function, Version
 from controlplane.store import codec, keys
 from controlplane.store.bundles import EtcdBundles
 from controlplane.store.cache import Cache
@@ -12,6 +12,7 @@ from controlplane.store.client import Delete, Put, Store
 from controlplane.store.keys import Key, Kind
 from controlplane.store.view import View, relist
 from nearhop import tasks
+from nearhop.spec import Assets, Dialect, Manifest
 from tests.harness.eventually import eventually
 
 DATA = b"export default {}"

@@ -8,11 +8,9 @@ from controlplane.controllers.crons import Crons
 from controlplane.model import (
     CronMarks,
     Deployment,
-    Dialect,
     Function,
     Ingress,
     Location,
-    Manifest,
     Node,
     NodeReport,
     Phase,
@@ -30,6 +28,7 @@ from controlplane.store.codec import Record
 from controlplane.store.errors import Conflict
 from controlplane.store.keys import Key, Kind
 from controlplane.store.view import View, relist
+from nearhop.spec import Dialect, Manifest
 
 START = 1_000_000_020.0  # a whole minute
 EVERY = "* * * * *"

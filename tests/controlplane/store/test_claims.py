@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.model import Function, PathRoute
+from controlplane.model import Function
 from controlplane.store import claims, keys
 from controlplane.store.client import Delete, Put, Store
 from controlplane.store.errors import CodecError, Conflict
+from nearhop.spec import PathRoute
 
 ONE = Function("one", ("one.example.org", "a.example.net"), 0.0, "r", routes=(PathRoute("b.example.net", "/shop"),))
 TWO = Function("two", ("two.example.org",), 0.0, "r")

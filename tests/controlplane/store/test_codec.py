@@ -9,13 +9,10 @@ from hypothesis import strategies as st
 from controlplane.model import (
     Bundle,
     Deployment,
-    Dialect,
     Event,
     Function,
     Gradual,
-    Limits,
     Location,
-    Manifest,
     Node,
     NodeReport,
     Phase,
@@ -28,6 +25,7 @@ from controlplane.model import (
 from controlplane.store import codec
 from controlplane.store.errors import CodecError
 from controlplane.store.keys import Kind
+from nearhop.spec import Dialect, Limits, Manifest
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 for primitive, strategy in ((float, finite), (str, st.text(max_size=8))):

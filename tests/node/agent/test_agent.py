@@ -14,6 +14,8 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from nearhop.v1 import node_control_pb2 as pb
+from node.agent import paths
+from tests.node.conftest import eventually
 
 pytestmark = pytest.mark.acceptance
 
@@ -122,6 +124,46 @@ async def test_starts_from_the_spool_without_a_control_plane(control, node, clie
     assert await node.stop() == 0
     await node.start()
     await until_served(client, node.url, "hello", "v1")
+
+
+async def test_a_stopped_node_leaves_no_directory_of_sockets(control, node, client: httpx.AsyncClient) -> None:
+    await control.deploy("hello", 1, HELLO % 1)
+    await control.until_active("hello")
+    sockets = paths.run_dir(node.state)
+    assert list(sockets.glob("slots/*/s.sock"))
+    assert await node.stop() == 0
+    assert not sockets.exists(), node.log.read_text()[-2000:]
+    await node.start()
+    await until_served(client, node.url, "hello", "v1")
+    await node.kill()  # what stays then is the next agent's
+    assert sockets.exists()
+    await node.start()
+    await until_served(client, node.url, "hello", "v1")
+    assert await node.stop() == 0
+    assert not sockets.exists(), node.log.read_text()[-2000:]
+
+
+async def test_a_node_that_follows_another_at_once_has_its_sockets(control, node, client: httpx.AsyncClient) -> None:
+    await control.deploy("hello", 1, HELLO % 1)
+    await control.until_active("hello")
+    sockets = paths.run_dir(node.state)
+    before, ready = node.process, node.log.read_text().count("ingress ready")
+    await node.start(wait=False)
+    assert await node.process.wait() == 3  # the first still runs
+    assert (await client.get(node.url, headers=host("hello"))).text.startswith("v1")
+
+    def ended_or_ready() -> bool:
+        return node.process.returncode is not None or node.log.read_text().count("ingress ready") > ready
+
+    before.terminate()
+    while node.log.read_text().count("ingress ready") == ready:  # as a supervisor that does not wait
+        await node.start(wait=False)
+        await eventually(ended_or_ready)
+    assert await before.wait() == 0
+    await until_served(client, node.url, "hello", "v1")
+    assert (sockets / "haproxy.sock").is_socket()
+    assert await node.stop() == 0
+    assert not sockets.exists()
 
 
 async def test_survives_its_own_kill_and_leaves_no_process(control, node, client: httpx.AsyncClient) -> None:

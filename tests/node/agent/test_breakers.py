@@ -2,9 +2,10 @@ import time
 
 import pytest
 
+from nearhop.spec import Dialect, Limits
 from node.agent.breakers import Breakers
 from node.lifecycle.limits import Reason
-from node.plan.records import Dialect, Limits, SandboxSpec, Version
+from node.plan.records import SandboxSpec, Version
 from node.plan.status import VersionStatus
 
 

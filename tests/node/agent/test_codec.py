@@ -4,25 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearhop.v1 import common_pb2
-from nearhop.v1 import node_control_pb2 as pb
-from node.agent import codec
-from node.plan.records import (
+from nearhop.spec import (
     Assets,
     Dialect,
     EdgeRoute,
-    Good,
     HtmlHandling,
     Limits,
     Manifest,
     NotFoundHandling,
-    Part,
     PathRoute,
     RateLimit,
     RateLimiter,
-    Version,
-    sandbox_spec,
 )
+from nearhop.v1 import common_pb2
+from nearhop.v1 import node_control_pb2 as pb
+from node.agent import codec
+from node.plan.records import Good, Part, Version, sandbox_spec
 from node.plan.status import PlacementStatus, Progress, VersionStatus
 
 DIGEST = "a" * 64

@@ -158,10 +158,10 @@ async def test_more_functions_than_slots(control, make_node: Callable, client: h
 
 
 async def test_at_the_limit_a_request_is_refused_with_a_reason(control, make_node: Callable, client) -> None:
-    node = make_node("tiny", slots=2, warm_sandboxes=0, activation_s=0.7, idle_s=0.3)
+    node = make_node("tiny", slots=2, warm_sandboxes=0, activation_s=2.0, idle_s=0.3)
     await node.start()
     for name in ("one", "two"):
-        await control.deploy(name, 1, SLOW % 3000)
+        await control.deploy(name, 1, SLOW % 5000)
     await control.deploy("three", 1, HELLO % 1)
     await asleep(control, node, "three")
     busy = [asyncio.get_running_loop().create_task(client.get(node.url, headers=host(name))) for name in ("one", "two")]

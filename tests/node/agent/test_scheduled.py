@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from nearhop import tasks
+from nearhop.spec import Dialect, Limits
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent.logbook import LogBook
 from node.agent.scheduled import ScheduledCalls
-from node.plan.records import Dialect, Limits, SandboxSpec, Version
+from node.plan.records import SandboxSpec, Version
 from node.sandbox.activator import Refused
 
 Reply = Callable[[], bytes]

@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nearhop.spec import RateLimit
 from node.haproxy import settings
 from node.haproxy.process import Ingress
-from node.plan.records import RateLimit, Route
+from node.plan.records import Route
 
 ADDRESS = f"127.31.{os.getpid() % 200 + 20}.4:7481"
 A = Route("a", 1, 0, 30_000)

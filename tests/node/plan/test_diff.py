@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nearhop.spec import Assets, Dialect, Limits, Manifest, PathRoute, RateLimit
 from node.plan.diff import (
     Action,
     DrainSandbox,
@@ -22,17 +23,11 @@ from node.plan.diff import (
     unsettled,
 )
 from node.plan.records import (
-    Assets,
-    Dialect,
     FetchFailure,
     Good,
-    Limits,
-    Manifest,
     Observed,
     Part,
-    PathRoute,
     Placement,
-    RateLimit,
     Refusal,
     Route,
     SandboxSpec,

@@ -1,5 +1,6 @@
+from nearhop.spec import Assets, Dialect, Limits, Manifest, PathRoute
 from node.plan.needs import Need, claims, is_whole, needs, pack_of
-from node.plan.records import Assets, Dialect, Limits, Manifest, Observed, PathRoute, Placement, Version
+from node.plan.records import Observed, Placement, Version
 
 PROGRAM = Version(1, "a" * 64, 10, Dialect.WORKERS)
 PACK = Assets("b" * 64, 20)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nearhop.spec import Assets, Dialect, Manifest
 from node.plan import routes
-from node.plan.records import Assets, Dialect, Manifest, Version
+from node.plan.records import Version
 
 PACK = Assets("f" * 64, 9)
 SOME = replace(PACK, program_first_paths=("/api/*", "!/api/docs/*"))

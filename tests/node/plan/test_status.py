@@ -1,10 +1,9 @@
 from dataclasses import replace
 
+from nearhop.spec import Dialect, Limits
 from node.plan.records import (
-    Dialect,
     FetchFailure,
     Good,
-    Limits,
     Observed,
     Part,
     Placement,

@@ -1,7 +1,8 @@
 import json
 from pathlib import Path
 
-from node.plan.records import Dialect, Limits, Manifest, SandboxSpec, Version
+from nearhop.spec import Dialect, Limits, Manifest
+from node.plan.records import SandboxSpec, Version
 from node.sandbox.handover import encode, header
 
 MANIFEST = Manifest(vars={"GREETING": "hi"}, crons=("* * * * *",), version_binding="META")

@@ -1,20 +1,19 @@
-// The map and what stands beside it: the fleet at a glance, one node, or one decision.
+// The map with its search and its figures, and beside it the fleet at a glance, one node, or one decision.
 // URLs: /map, /map?node=ID, /map?ip=ADDRESS, /map?at=LATITUDE,LONGITUDE[&country=XX][&label=NAME], each with &function=NAME.
 
-import { DrainButton } from "../actions.ts";
-import { explain, read } from "../api.ts";
 import type { App, View } from "../app.ts";
-import { h, Keyed, replace, type Row, s, setText } from "../dom.ts";
-import { count, country, degrees, kilometres, rate } from "../format.ts";
-import { Badge, badge, LoadBar, ORDER, SHAPES, WORDS } from "../health.ts";
+import { h, replace, s, setText } from "../dom.ts";
+import { rate } from "../format.ts";
+import { badge, ORDER, SHAPES, WORDS } from "../health.ts";
+import { mapUrl, searchWords } from "../map/query.ts";
+import { answersPerSecond, whyQuiet } from "../map/traffic.ts";
 import { WorldMap } from "../map/world.ts";
-import type { Decision, NodeDetail, NodeView } from "../model.ts";
 import type { Change } from "../store.ts";
-import { empty, fact, failure, functionUrl, link, loading, nodeUrl } from "./parts.ts";
 import { Search } from "./search.ts";
-
-const COUNTRIES_SHOWN = 6;
-const VERSIONS_SHOWN = 12;
+import { DecisionSide } from "./sides/decision.ts";
+import { FleetSide } from "./sides/fleet.ts";
+import { NodeSide } from "./sides/node.ts";
+import type { Side } from "./sides/side.ts";
 
 export class MapView implements View {
   title = "Map";
@@ -92,7 +91,7 @@ export class MapView implements View {
     else this.side = new FleetSide(this.app);
     if (!(this.side instanceof DecisionSide)) this.map.setDecision(null);
     this.map.select(node);
-    this.search.set(query.get("label") ?? query.get("ip") ?? (query.get("at") ? pointWords(query.get("at") ?? "") : ""));
+    this.search.set(searchWords(query));
     replace(this.panel, this.side.root);
     this.update(new Set<Change>(["nodes", "functions", "flows", "link"]));
   }
@@ -120,12 +119,8 @@ export class MapView implements View {
     this.app.go(this.with(target));
   }
 
-  // The map's URL with other parameters; the function stays.
   private with(parameters: Record<string, string>): string {
-    const kept = this.url.searchParams.get("function");
-    const all = Object.entries({ ...parameters, ...(kept ? { function: kept } : {}) }).filter(([, value]) => value);
-    const search = new URLSearchParams(all).toString().replaceAll("%2C", ",");
-    return search ? `/map?${search}` : "/map";
+    return mapUrl(this.url.searchParams, parameters);
   }
 
   private chooseFunction(): void {
@@ -162,19 +157,11 @@ export class MapView implements View {
           : [unknown ? "—" : "0"]),
       );
     }
-    const answers = store.flows ? store.flows.flows.reduce((sum, flow) => sum + flow[2], store.flows.other_answers_per_s) : null;
+    const answers = answersPerSecond(store.flows);
     setText(this.figure.answers, answers === null ? "—" : rate(answers));
     setText(this.figure.requests, unknown ? "—" : rate(nodes.reduce((sum, node) => sum + node.requests_per_s, 0)));
     setText(this.figure.functions, unknown ? "—" : String(store.functions.size));
-    const sentence = !store.loaded
-      ? ""
-      : !nodes.length
-      ? "No node has joined yet."
-      : store.link && !store.link.offers.flows
-      ? "This control plane tells no routing flows."
-      : store.flows && answers === 0
-      ? "No client has asked within the last seconds."
-      : "";
+    const sentence = whyQuiet(store);
     setText(this.note, sentence);
     this.note.hidden = !sentence;
   }
@@ -207,323 +194,4 @@ export class MapView implements View {
       h("p", { class: "credit" }, "Locations: DB-IP, CC BY 4.0 · Cities: GeoNames, CC BY 4.0 · Map: Natural Earth"),
     );
   }
-}
-
-interface Side {
-  root: HTMLElement;
-  update(changes: Set<Change>): void;
-  leave(): void;
-}
-
-// Every node as a list: the map for those who do not see it, and the quickest way to one.
-class FleetSide implements Side {
-  root: HTMLElement;
-  private list = h("ul", { class: "node-list" });
-  private wait = loading();
-  private rows = new Keyed<[NodeView, number]>(this.list, ([node]) => node.id, ([node]) => this.makeRow(node));
-
-  constructor(private app: App) {
-    this.root = h("div", {}, h("h2", {}, "Nodes by answers"), this.wait, this.list);
-  }
-
-  update(changes: Set<Change>): void {
-    const { store } = this.app;
-    if (!store.loaded) return;
-    this.wait.hidden = true;
-    if (!changes.has("nodes") && !changes.has("flows")) return;
-    const answers = new Map<string, number>();
-    for (const [, node, perSecond] of store.flows?.flows ?? []) answers.set(node, (answers.get(node) ?? 0) + perSecond);
-    const items = [...store.nodes.values()].map((node): [NodeView, number] => [node, answers.get(node.id) ?? 0]);
-    // By tens of answers, so that rows do not change places with every breath of the traffic.
-    items.sort(([a, x], [b, y]) => Math.round(y / 10) - Math.round(x / 10) || (a.id < b.id ? -1 : 1));
-    this.rows.sync(items);
-    const missing = this.root.querySelector(".empty.none");
-    if (!items.length && !missing) {
-      const told = empty("No node has joined yet.", "Start one with: nearhop node join");
-      told.classList.add("none");
-      this.root.append(told);
-    } else if (items.length) missing?.remove();
-  }
-
-  leave(): void {}
-
-  private makeRow(node: NodeView): Row<[NodeView, number]> {
-    const health = new Badge(true);
-    const load = new LoadBar();
-    const answers = h("span", { class: "num figure" });
-    const root = h(
-      "li",
-      {},
-      link(
-        this.app,
-        `/map?node=${encodeURIComponent(node.id)}`,
-        { class: "node-row" },
-        health.root,
-        h("span", { class: "who" }, h("b", { class: "mono" }, node.id), h("span", { class: "muted" }, node.region)),
-        load.root,
-        answers,
-      ),
-    );
-    return {
-      root,
-      update: ([item, perSecond]) => {
-        health.set(item.health);
-        load.set(item.load_1m, item.cpus, item.connected);
-        setText(answers, this.app.store.flows ? `${rate(perSecond)}/s` : "—");
-      },
-    };
-  }
-}
-
-class NodeSide implements Side {
-  root = h("div", { class: "node-side" });
-  private drawn = false;
-  private badge = new Badge();
-  private reason = h("p", { class: "sentence muted" });
-  private load = new LoadBar();
-  private requests = h("span", { class: "num" });
-  private serves = h("span");
-  private witnesses = h("ul", { class: "plain" });
-  private sources = h("ul", { class: "bars" });
-  private versions = h("ul", { class: "versions" });
-  private versionsKey = "";
-  private button: DrainButton;
-
-  constructor(private app: App, private id: string) {
-    this.button = new DrainButton(app);
-    replace(this.root, loading());
-  }
-
-  update(changes: Set<Change>): void {
-    const { store } = this.app;
-    if (!store.loaded || !(changes.has("nodes") || changes.has("flows") || changes.has("link"))) return;
-    const node = store.nodes.get(this.id);
-    if (!node) {
-      this.drawn = false;
-      replace(this.root, empty(`There is no node "${this.id}".`), link(this.app, "/map", { class: "back" }, "All nodes"));
-      return;
-    }
-    if (!this.drawn) this.draw(node);
-    this.badge.set(node.health);
-    setText(this.reason, node.health_reason);
-    this.load.set(node.load_1m, node.cpus, node.connected);
-    setText(this.requests, node.connected ? `${rate(node.requests_per_s)}/s` : "—");
-    setText(this.serves, `${count(node.functions, "function")} in ${count(node.sandboxes, "sandbox", "sandboxes")}`);
-    this.button.set(node);
-    this.drawWitnesses(node);
-    this.drawSources();
-    void this.readVersions();
-  }
-
-  leave(): void {}
-
-  private draw(node: NodeView): void {
-    this.drawn = true;
-    replace(
-      this.root,
-      link(this.app, "/map", { class: "back" }, "All nodes"),
-      h("header", {}, h("h2", { class: "mono" }, node.id), this.badge.root),
-      this.reason,
-      h(
-        "dl",
-        { class: "facts" },
-        fact("Region", node.region, node.site ? h("span", { class: "muted" }, ` · ${node.site}`) : null),
-        fact("Load", this.load.root),
-        fact("Requests", this.requests),
-        fact("Serves", this.serves),
-      ),
-      h("h3", {}, "Witnesses"),
-      this.witnesses,
-      h("h3", {}, "Clients sent here"),
-      this.sources,
-      h("h3", {}, "Active versions"),
-      this.versions,
-      h("p", { class: "row" }, this.button.root, link(this.app, nodeUrl(node.id), { class: "button" }, "Details")),
-    );
-  }
-
-  private drawWitnesses(node: NodeView): void {
-    const words = [
-      ["control plane", node.connected ? "connected" : "lease is gone", node.connected],
-      ...node.witnesses.map((
-        item,
-      ) => [item.router, `${item.verdict}${item.verdict === "up" ? `, ${item.rtt_ms} ms` : `: ${item.reason}`}`, item.verdict !== "down"]),
-    ] as [string, string, boolean][];
-    if (this.witnesses.dataset.key === words.join()) return;
-    this.witnesses.dataset.key = words.join();
-    replace(
-      this.witnesses,
-      ...words.map(([who, what, well]) =>
-        h("li", { class: well ? "" : "bad" }, h("span", { class: "mono" }, who), h("span", { class: "muted" }, what))
-      ),
-    );
-  }
-
-  // The stream tells how many functions a node serves; which ones is asked for when some deployment has moved.
-  private async readVersions(): Promise<void> {
-    const key = [...this.app.store.functions.values()].map((item) => `${item.name} ${item.active_version} ${item.serving}`).join();
-    if (key === this.versionsKey) return;
-    this.versionsKey = key;
-    try {
-      const { placements } = await read<NodeDetail>(`/api/nodes/${encodeURIComponent(this.id)}`);
-      const active = placements.filter((item) => item.active_version);
-      const more = active.length - VERSIONS_SHOWN;
-      replace(
-        this.versions,
-        ...active.slice(0, VERSIONS_SHOWN).map((item) =>
-          h(
-            "li",
-            {},
-            link(this.app, functionUrl(item.function), { class: "mono" }, item.function),
-            h("span", { class: "muted" }, ` v${item.active_version}`),
-          )
-        ),
-        more > 0 ? h("li", { class: "muted" }, `and ${more} more`) : active.length ? null : h("li", { class: "muted" }, "None."),
-      );
-    } catch (error) {
-      this.versionsKey = "";
-      replace(this.versions, h("li", { class: "muted" }, explain(error)));
-    }
-  }
-
-  private drawSources(): void {
-    const { flows } = this.app.store;
-    const own = (flows?.flows ?? []).filter(([, node]) => node === this.id).slice(0, COUNTRIES_SHOWN);
-    if (!own.length) {
-      replace(this.sources, h("li", { class: "muted" }, flows ? "None within the last seconds." : "Not known."));
-      return;
-    }
-    replace(
-      this.sources,
-      ...own.map(([alpha2, , perSecond]) => {
-        const bar = h("i");
-        bar.style.setProperty("inline-size", `${Math.round(100 * perSecond / own[0][2])}%`);
-        return h(
-          "li",
-          {},
-          h("span", {}, country(alpha2)),
-          h("span", { class: "bar", "aria-hidden": "true" }, bar),
-          h("span", { class: "num" }, `${rate(perSecond)}/s`),
-        );
-      }),
-    );
-  }
-}
-
-class DecisionSide implements Side {
-  root = h("div", { class: "decision-side", "aria-live": "polite" }, loading());
-  private asked = 0;
-  private healthKey = "";
-  private decision: Decision | null = null;
-  private left = false;
-
-  constructor(private app: App, private query: URLSearchParams, private draw: (decision: Decision | null) => void, private home: () => string) {
-    void this.ask();
-  }
-
-  // A node that changed its state may change the decision: ask again.
-  update(changes: Set<Change>): void {
-    if (!changes.has("nodes")) return;
-    const key = [...this.app.store.nodes.values()].map((node) => `${node.id} ${node.health}`).join();
-    if (key === this.healthKey) return;
-    if (this.healthKey) void this.ask();
-    else if (this.decision) this.render(this.decision);
-    this.healthKey = key;
-  }
-
-  leave(): void {
-    this.left = true;
-  }
-
-  private async ask(): Promise<void> {
-    const turn = ++this.asked;
-    try {
-      const decision = await read<Decision>("/api/explain", this.parameters());
-      if (this.left || turn !== this.asked) return;
-      this.decision = decision;
-      this.render(decision);
-      this.draw(decision);
-    } catch (error) {
-      if (this.left || turn !== this.asked) return;
-      this.draw(null);
-      replace(this.root, failure(explain(error), () => void this.ask()), link(this.app, this.home(), { class: "back" }, "All nodes"));
-    }
-  }
-
-  private parameters(): Record<string, string> {
-    const parameters: Record<string, string> = {};
-    const ip = this.query.get("ip");
-    const [latitude, longitude] = (this.query.get("at") ?? "").split(",");
-    if (ip !== null) parameters.ip = ip;
-    else Object.assign(parameters, { latitude, longitude: longitude ?? "" });
-    for (const name of ["country", "function"]) {
-      const value = this.query.get(name);
-      if (value) parameters[name] = value;
-    }
-    return parameters;
-  }
-
-  private render(decision: Decision): void {
-    const chosen = decision.candidates.filter((candidate) => candidate.chosen);
-    replace(
-      this.root,
-      link(this.app, this.home(), { class: "back" }, "All nodes"),
-      h("h2", {}, this.heading(decision)),
-      h("p", { class: "muted" }, this.place(decision)),
-      chosen.length
-        ? h(
-          "p",
-          { class: "verdict" },
-          "goes to ",
-          ...chosen.map((candidate) => link(this.app, nodeUrl(candidate.node), { class: "mono" }, candidate.node)),
-        )
-        : h("p", { class: "verdict none" }, "has nowhere to go"),
-      h("p", { class: "reason" }, decision.reason),
-      h(
-        "dl",
-        { class: "facts" },
-        fact("Answer", h("span", { class: "mono" }, decision.answers.join(", ") || "none")),
-        fact("TTL", `${decision.ttl_s} s`),
-        fact("ECS scope", `/${decision.scope_prefix_length}`),
-      ),
-      h("h3", {}, "Candidates, best first"),
-      h("ol", { class: "candidates" }, ...decision.candidates.map((candidate) => this.candidate(candidate))),
-    );
-  }
-
-  private candidate(candidate: Decision["candidates"][number]): HTMLElement {
-    const health = this.app.store.nodes.get(candidate.node)?.health ?? "unspecified";
-    const kind = candidate.chosen ? "chosen" : candidate.eligible ? "" : "barred";
-    const row = h(
-      "li",
-      { class: kind },
-      new Badge(true).set(health).root,
-      h(
-        "span",
-        { class: "who" },
-        link(this.app, nodeUrl(candidate.node), { class: "mono" }, candidate.node),
-        h("span", { class: "muted" }, candidate.reason),
-      ),
-      h("span", { class: "num" }, kilometres(candidate.distance_km)),
-    );
-    row.dataset.node = candidate.node;
-    return row;
-  }
-
-  private heading({ client }: Decision): string {
-    return this.query.get("label") ?? (client.ip ? `A client at ${client.ip}` : "A client here");
-  }
-
-  private place({ client }: Decision): string {
-    const where = client.latitude !== null && client.longitude !== null ? degrees(client.latitude, client.longitude) : "";
-    if (client.source === "given") return [client.country ? country(client.country) : "", where].filter(Boolean).join(" · ");
-    if (client.source === "none") return "The database does not know this address";
-    const network = client.network ? `known as ${client.network}` : "";
-    return [client.city, client.country ? country(client.country) : "", where, network].filter(Boolean).join(" · ");
-  }
-}
-
-function pointWords(at: string): string {
-  const [latitude, longitude] = at.split(",").map(Number);
-  return Number.isFinite(latitude) && Number.isFinite(longitude) ? degrees(latitude, longitude) : at;
 }

@@ -1,20 +1,31 @@
-"""Manifests and policies of functions <-> protobuf messages."""
+"""The records of spec <-> the contract's messages. Pure but for the stubs.
 
-from controlplane.model import (
+Nothing is judged or cut here: a reader's own checks come before (the API) or after (the node). What is not known reads as the default.
+"""
+
+from collections.abc import Iterable
+
+from nearhop.spec import (
     Assets,
+    Dialect,
     EdgeRoute,
     HtmlHandling,
-    Location,
+    Limits,
     Manifest,
     NotFoundHandling,
     PathRoute,
     RateLimit,
     RateLimiter,
-    RoutingKind,
-    RoutingPolicy,
 )
 from nearhop.v1 import common_pb2
 
+DIALECTS = {
+    Dialect.WORKERS: common_pb2.DIALECT_WORKERS,
+    Dialect.DENO: common_pb2.DIALECT_DENO,
+    Dialect.VERCEL: common_pb2.DIALECT_VERCEL,
+    Dialect.STATIC: common_pb2.DIALECT_STATIC,
+}
+DIALECT_OF: dict[int, Dialect] = {number: kind for kind, number in DIALECTS.items()}  # one without a default
 _HTML = {
     HtmlHandling.AUTO_TRAILING_SLASH: common_pb2.Assets.HTML_HANDLING_AUTO_TRAILING_SLASH,
     HtmlHandling.FORCE_TRAILING_SLASH: common_pb2.Assets.HTML_HANDLING_FORCE_TRAILING_SLASH,
@@ -26,14 +37,50 @@ _NOT_FOUND = {
     NotFoundHandling.PAGE_404: common_pb2.Assets.NOT_FOUND_HANDLING_404_PAGE,
     NotFoundHandling.SINGLE_PAGE_APPLICATION: common_pb2.Assets.NOT_FOUND_HANDLING_SINGLE_PAGE_APPLICATION,
 }
-_KINDS = {
-    RoutingKind.NEAREST: common_pb2.RoutingPolicy.KIND_NEAREST,
-    RoutingKind.FAILOVER: common_pb2.RoutingPolicy.KIND_FAILOVER,
-    RoutingKind.WEIGHTED: common_pb2.RoutingPolicy.KIND_WEIGHTED,
-}
 _HTML_OF: dict[int, HtmlHandling] = {number: kind for kind, number in _HTML.items()}
 _NOT_FOUND_OF: dict[int, NotFoundHandling] = {number: kind for kind, number in _NOT_FOUND.items()}
-_KIND_OF: dict[int, RoutingKind] = {number: kind for kind, number in _KINDS.items()}
+
+
+def limits(record: Limits) -> common_pb2.Limits:
+    return common_pb2.Limits(
+        cpu_ms=record.cpu_ms,
+        memory_mib=record.memory_mib,
+        wall_ms=record.wall_ms,
+        subrequests=record.subrequests,
+        request_body_bytes=record.request_body_bytes,
+        concurrency=record.concurrency,
+        instances=record.instances,
+    )
+
+
+def read_limits(message: common_pb2.Limits, default: Limits | None = None) -> Limits:
+    """Return the limits; where the message says zero those of *default*, which are the platform's without one."""
+    default = Limits() if default is None else default
+    return Limits(
+        message.cpu_ms or default.cpu_ms,
+        message.memory_mib or default.memory_mib,
+        message.wall_ms or default.wall_ms,
+        message.subrequests or default.subrequests,
+        message.request_body_bytes or default.request_body_bytes,
+        message.concurrency or default.concurrency,
+        message.instances or default.instances,
+    )
+
+
+def routes(records: Iterable[PathRoute]) -> list[common_pb2.PathRoute]:
+    return [common_pb2.PathRoute(hostname=route.hostname, path=route.path) for route in records]
+
+
+def read_routes(messages: Iterable[common_pb2.PathRoute]) -> list[PathRoute]:
+    return [PathRoute(message.hostname, message.path) for message in messages]
+
+
+def rate_limit(record: RateLimit) -> common_pb2.RateLimit:
+    return common_pb2.RateLimit(requests=record.requests, period_s=record.period_s)
+
+
+def read_rate_limit(message: common_pb2.RateLimit) -> RateLimit:
+    return RateLimit(message.requests, message.period_s or RateLimit().period_s)
 
 
 def manifest(record: Manifest) -> common_pb2.Manifest:
@@ -45,7 +92,7 @@ def manifest(record: Manifest) -> common_pb2.Manifest:
             common_pb2.RateLimiter(name=item.name, limit=item.limit, period_s=item.period_s)
             for item in record.rate_limiters
         ],
-        assets=None if record.assets is None else assets(record.assets),
+        assets=None if record.assets is None else _assets(record.assets),
         handlers=record.handlers,
         compatibility_date=record.compatibility_date,
         compatibility_flags=record.compatibility_flags,
@@ -56,13 +103,12 @@ def manifest(record: Manifest) -> common_pb2.Manifest:
 
 
 def read_manifest(message: common_pb2.Manifest) -> Manifest:
-    """Return the record; what it may hold is judged elsewhere."""
     return Manifest(
         vars=dict(sorted(message.vars.items())),
         secrets=tuple(message.secrets),
         crons=tuple(message.crons),
         rate_limiters=tuple(RateLimiter(item.name, item.limit, item.period_s) for item in message.rate_limiters),
-        assets=read_assets(message.assets) if message.HasField("assets") else None,
+        assets=_read_assets(message.assets) if message.HasField("assets") else None,
         handlers=tuple(message.handlers),
         compatibility_date=message.compatibility_date,
         compatibility_flags=tuple(message.compatibility_flags),
@@ -72,7 +118,7 @@ def read_manifest(message: common_pb2.Manifest) -> Manifest:
     )
 
 
-def assets(record: Assets) -> common_pb2.Assets:
+def _assets(record: Assets) -> common_pb2.Assets:
     return common_pb2.Assets(
         digest=record.digest,
         size_bytes=record.size_bytes,
@@ -84,8 +130,7 @@ def assets(record: Assets) -> common_pb2.Assets:
     )
 
 
-def read_assets(message: common_pb2.Assets) -> Assets:
-    """Return the record; a handling that is not known is the default one."""
+def _read_assets(message: common_pb2.Assets) -> Assets:
     return Assets(
         digest=message.digest,
         size_bytes=message.size_bytes,
@@ -94,41 +139,4 @@ def read_assets(message: common_pb2.Assets) -> Assets:
         not_found_handling=_NOT_FOUND_OF.get(message.not_found_handling, NotFoundHandling.NONE),
         program_first=message.program_first,
         program_first_paths=tuple(message.program_first_paths),
-    )
-
-
-def routes(records: tuple[PathRoute, ...]) -> list[common_pb2.PathRoute]:
-    return [common_pb2.PathRoute(hostname=route.hostname, path=route.path) for route in records]
-
-
-def rate_limit(record: RateLimit) -> common_pb2.RateLimit:
-    return common_pb2.RateLimit(requests=record.requests, period_s=record.period_s)
-
-
-def routing(record: RoutingPolicy) -> common_pb2.RoutingPolicy:
-    place = record.default_location
-    return common_pb2.RoutingPolicy(
-        kind=_KINDS[record.kind],
-        regions=record.regions,
-        weights=record.weights,
-        allowed_regions=record.allowed_regions,
-        denied_regions=record.denied_regions,
-        answers=record.answers,
-        default_location=None
-        if place is None
-        else common_pb2.Location(latitude=place.latitude, longitude=place.longitude),
-    )
-
-
-def read_routing(message: common_pb2.RoutingPolicy) -> RoutingPolicy:
-    """Return the record; what it may hold is judged elsewhere."""
-    place = message.default_location if message.HasField("default_location") else None
-    return RoutingPolicy(
-        kind=_KIND_OF.get(message.kind, RoutingKind.NEAREST),
-        regions=tuple(message.regions),
-        weights=dict(sorted(message.weights.items())),
-        allowed_regions=tuple(message.allowed_regions),
-        denied_regions=tuple(message.denied_regions),
-        answers=message.answers or 1,
-        default_location=None if place is None else Location(place.latitude, place.longitude),
     )
