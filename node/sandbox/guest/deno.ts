@@ -3,6 +3,7 @@
 import type { Program } from "./answer.ts";
 import { controlled, type Scheduled } from "./control.ts";
 import type { Given, Load } from "./dialect.ts";
+import { isInner, makeOf } from "./request.ts";
 import type { Settings } from "./settings.ts";
 
 type ServeHandler = (request: Request, info: unknown) => unknown;
@@ -52,6 +53,7 @@ export async function prepare({ host, settings }: Given): Promise<(load: Load) =
     const value = Object.freeze({ ...visible(host, settings), serve, cron });
     Object.defineProperty(globalThis, "Deno", { value, configurable: false, writable: false }); // see closeDoors()
 
+    makeOf(isInner);
     const entry = (await load()).default as { fetch?: ServeHandler; onListen?: ServeOptions["onListen"] } | undefined;
     const handler = served ?? entry?.fetch?.bind(entry);
     if (handler === undefined) {

@@ -73,9 +73,25 @@ function parts({ method, body, signal, redirect }: Request, headers: Headers): R
 
 /** What the program passes as a second argument, which may be a request, with headers that the engine can read. */
 function readable(init: RequestInit): RequestInit {
-  if (init instanceof RealRequest) return dressed.has(init) ? parts(init, init.headers) : init;
+  if (init instanceof RealRequest) return parts(init, init.headers);
   const headers = plain(init.headers);
   return headers === init.headers ? init : { ...init, headers };
+}
+
+/** Let `new Request(request)` of one that *came* copy what the program sees of it: its URL and headers, and no more of its body than it may read. */
+export function makeOf(came: (request: Request) => boolean, copied: Copied = () => {}): void {
+  const Outer = new Proxy(RealRequest, {
+    construct(target, [input, init], newTarget) {
+      const rest = init === undefined ? [] : [readable(init)];
+      if (!(input instanceof RealRequest)) return Reflect.construct(target, [input, ...rest], newTarget);
+      const inner = came(input) ? passedOn(outer(input), input) : input;
+      const made = Reflect.construct(target, [inner, ...rest], newTarget) as Request;
+      copied(input, made, init);
+      return made;
+    },
+  });
+  RealRequest.prototype.constructor = Outer;
+  globalThis.Request = Outer;
 }
 
 /** Show *extras* on the requests that arrive, and tell *copied* of each request that the program makes of another. */
@@ -96,18 +112,7 @@ export function dressRequests(extras: Extras, copied: Copied): void {
       return copy;
     },
   });
-  const Outer = new Proxy(RealRequest, {
-    construct(target, [input, init], newTarget) {
-      const rest = init === undefined ? [] : [readable(init)];
-      if (!(input instanceof RealRequest)) return Reflect.construct(target, [input, ...rest], newTarget);
-      const inner = dressed.has(input) ? passedOn(outer(input), input) : input;
-      const made = Reflect.construct(target, [inner, ...rest], newTarget) as Request;
-      copied(input, made, init);
-      return made;
-    },
-  });
-  RealRequest.prototype.constructor = Outer;
-  globalThis.Request = Outer;
+  makeOf(hasArrived, copied);
   installHeaders();
 }
 
