@@ -100,7 +100,10 @@ async def bundle(project: Project, dialect: Dialect | None = None) -> Bundle:
 
 async def _program(project: Project) -> tuple[bytes, Callable[[bytes], Dialect], str]:
     """Return the module, how its dialect is told, and what people call its entrypoint."""
-    if project.entrypoint is None and not project.functions and project.middleware is None:
+    modules = bool(project.functions or project.middleware)
+    if project.entrypoint is None and not modules and project.settings.routing is not None:
+        return _made_entry(project).encode(), lambda _: Dialect.VERCEL, "vercel.json"
+    if project.entrypoint is None and not modules:
         return STATIC_MODULE, lambda _: Dialect.STATIC, project.settings.assets.directory if project.settings.assets else "."  # fmt: skip
     if project.entrypoint is None:
         parts = [*([project.middleware] if project.middleware else []), *project.functions]
@@ -123,7 +126,8 @@ async def _accepted(source: bytes) -> bytes:
 
 def _made_entry(project: Project) -> str:
     modules = zip((_url(project.root / file) for file in project.functions), project.settings.edge_routes, strict=True)
-    return vercel.entry(modules, _url(project.root / project.middleware) if project.middleware else None)
+    middleware = _url(project.root / project.middleware) if project.middleware else None
+    return vercel.entry(modules, middleware, project.settings)
 
 
 def _url(path: Path) -> str:
