@@ -158,9 +158,12 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
     construct(target, [url, options], newTarget) {
       if (out === null && isIpv6Literal(new URL(String(url)))) throw new TypeError("WebSocket cannot reach IPv6 addresses by number");
       spend();
-      const protocols = typeof options === "object" && !Array.isArray(options) ? (options as { protocols?: unknown }).protocols : options;
-      if (out !== null) return Reflect.construct(target, [url, { protocols: protocols ?? [], client: out.client }], newTarget);
-      return Reflect.construct(target, protocols === undefined ? [url] : [url, protocols], newTarget);
+      const { protocols = [], headers } = typeof options === "object" && !Array.isArray(options)
+        ? options as { protocols?: unknown; headers?: HeadersInit }
+        : { protocols: options };
+      const more = headers === undefined ? undefined : new Headers(headers);
+      more?.delete("host"); // it is the URL's, as with fetch()
+      return Reflect.construct(target, [url, { protocols, headers: more, client: out?.client }], newTarget);
     },
   });
   delete (globalThis as Record<string, unknown>).EventSource;

@@ -30,7 +30,7 @@ class Outside:
     @property
     def reached(self) -> dict[str, Any]:
         """What a guest is told and allowed that it goes out by the proxy, which alone decides then."""
-        return {"services": [self.proxy], "sockets": {"egress": str(self.proxy)}, "allow": ["127.0.0.0/8"]}
+        return {"services": [self.proxy], "sockets": {"egress": str(self.proxy)}, "allow": ["0.0.0.0/0", "::/0"]}
 
     @property
     def url(self) -> str:
@@ -62,12 +62,12 @@ class Outside:
 
 
 async def _resolve(host: str, _port: int) -> tuple[Address, ...]:
-    return (ip_address(HOME if host.endswith(".example.org") else host),)
+    return (ip_address(HOME if host.endswith(".example.org") else "127.0.0.1"),)
 
 
 @asynccontextmanager
 async def outside(folder: Path) -> AsyncIterator[Outside]:
-    """Run both until the context ends. Every name of example.org leads to the server."""
+    """Run both until the context ends. Every name of example.org leads to the server, others to this machine."""
     it = Outside(folder / "egress.sock", 0)
     app = web.Application(client_max_size=0)
     app.router.add_route("*", "/{path:.*}", it.answer)
