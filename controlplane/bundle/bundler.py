@@ -10,12 +10,12 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from controlplane.bundle import assets, vercel
+from controlplane.bundle import assets, attachments, vercel
 from controlplane.bundle.assets import AssetPack
-from controlplane.bundle.dialect import detect, handlers
+from controlplane.bundle.dialect import deno_crons, detect, handlers
 from controlplane.bundle.errors import UnusableSource
 from controlplane.bundle.modules import self_contained
 from controlplane.bundle.project import Project
@@ -87,14 +87,18 @@ async def bundle(project: Project, dialect: Dialect | None = None) -> Bundle:
     if dialect is Dialect.STATIC and source != STATIC_MODULE:
         raise UnusableSource(f"{entrypoint} is a program, and --dialect static is for a folder of files")
     pack = await asyncio.to_thread(_pack, project, dialect)
+    text = source.decode("utf-8", "replace")
+    settings = project.settings
+    if dialect is Dialect.DENO:
+        settings = replace(settings, crons=deno_crons(text))
     return Bundle(
         source,
         hashlib.sha256(source).hexdigest(),
         dialect,
         entrypoint,
-        project.settings,
+        settings,
         pack,
-        handlers(source.decode("utf-8", "replace")),
+        handlers(text),
     )
 
 
@@ -166,8 +170,10 @@ async def _bundled(root: Path, entry: str) -> bytes:
             made = Path(folder, "entry.mjs")
             await asyncio.to_thread(made.write_text, entry, "utf-8")
             entry = str(made)
+        attached = await asyncio.to_thread(attachments.find, root)
+        mapped = [f"--import-map={attachments.write(root, attached, Path(folder))}"] if attached else []
         process = await children.spawn(
-            [deno.path, "bundle", *_flags(root), f"--output={output}", entry],
+            [deno.path, "bundle", *_flags(root), *mapped, f"--output={output}", entry],
             cwd=root,
             env=os.environ
             | {

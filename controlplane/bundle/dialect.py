@@ -2,6 +2,7 @@
 
 import re
 
+from controlplane.bundle.errors import UnusableSource
 from controlplane.model import Dialect
 from nearhop.errors import NearhopError
 
@@ -17,6 +18,8 @@ _FETCH = re.compile(r"\bfetch\b")
 _SCHEDULED = re.compile(r"\bscheduled\b")
 _EVENT_LISTENER = re.compile(r"\baddEventListener\s*\(\s*[\"'`](fetch|scheduled)[\"'`]")
 # Vercel's marks: the edge runtime asked for, exports named after methods, and middleware.
+_TEXT = r"""(?:"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\$])*`)"""
+_DENO_CRON = re.compile(rf"\bDeno\s*\.\s*cron\s*\(\s*(?:{_TEXT}\s*,\s*(?P<schedule>{_TEXT})\s*,)?")
 _EXPORTED_CONFIG = re.compile(r"\bexport\s+const\s+(?:config\b[^=]*=\s*\{|runtime\b)")
 _EDGE = re.compile(r"""\bruntime\s*(?::|=|:\s*string\s*=)\s*["'`](?:experimental-)?edge["'`]""")
 _METHOD_EXPORT = re.compile(
@@ -64,6 +67,18 @@ def without_prose(text: str, *, texts: bool = False) -> str:
 def is_edge(text: str) -> bool:
     """Tell whether a module's *text* asks for Vercel's edge runtime."""
     return bool(_EXPORTED_CONFIG.search(without_prose(text)) and _EDGE.search(without_prose(text, texts=True)))
+
+
+def deno_crons(bundle: str) -> tuple[str, ...]:
+    """Return the schedules of the calls of Deno.cron in *bundle*. Raises UnusableSource for one that is not written out."""
+    found = []
+    for call in _DENO_CRON.finditer(bundle):
+        if call["schedule"] is None:
+            raise UnusableSource(
+                "Deno.cron(name, schedule, handler): name and schedule have to be written out as texts, since the platform reads them when it deploys"
+            )
+        found.append(" ".join(call["schedule"][1:-1].split()))
+    return tuple(dict.fromkeys(found))
 
 
 def handlers(bundle: str) -> tuple[str, ...]:

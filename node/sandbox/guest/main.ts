@@ -98,7 +98,9 @@ globalThis.addEventListener("error", (event) => {
   report.error("uncaught exception", event.error);
 });
 
-const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+// To Deno the program is the one that was started.
+const started = settings.dialect === "deno" && source.includes("import.meta.main") ? "import.meta.main = true; " : "";
+const url = URL.createObjectURL(new Blob([started, source], { type: "text/javascript" }));
 try {
   const program = await start(() => import(url));
   handler = answering(store === undefined ? program : (request, info) => subrequests.run(() => program(request, info)));

@@ -23,7 +23,7 @@ interface Dress {
   headers?: Headers;
 }
 
-type Copied = (from: Request, to: Request, init?: RequestInit) => void;
+type Copied = (from: Request | string | URL, to: Request, init?: RequestInit) => void;
 
 const dressed = new WeakMap<Request, Dress>();
 const secure = new WeakSet<Request>();
@@ -83,8 +83,7 @@ export function makeOf(came: (request: Request) => boolean, copied: Copied = () 
   const Outer = new Proxy(RealRequest, {
     construct(target, [input, init], newTarget) {
       const rest = init === undefined ? [] : [readable(init)];
-      if (!(input instanceof RealRequest)) return Reflect.construct(target, [input, ...rest], newTarget);
-      const inner = came(input) ? passedOn(outer(input), input) : input;
+      const inner = input instanceof RealRequest && came(input) ? passedOn(outer(input), input) : input;
       const made = Reflect.construct(target, [inner, ...rest], newTarget) as Request;
       copied(input, made, init);
       return made;
@@ -94,7 +93,7 @@ export function makeOf(came: (request: Request) => boolean, copied: Copied = () 
   globalThis.Request = Outer;
 }
 
-/** Show *extras* on the requests that arrive, and tell *copied* of each request that the program makes of another. */
+/** Show *extras* on the requests that arrive, and tell *copied* of each request that the program makes, of another or of a URL. */
 export function dressRequests(extras: Extras, copied: Copied): void {
   const define = (name: string, value: unknown) => Object.defineProperty(RealRequest.prototype, name, { ...own(name), ...value as object });
   define("headers", {

@@ -30,7 +30,7 @@ export async function prepare(given: Given): Promise<(load: Load) => Promise<Pro
   const events = await named<typeof import("./events.ts")>(/\baddEventListener\b/, "./events.ts");
   const rewriter = await named<typeof import("./rewriter.ts")>(/\bHTMLRewriter\b/, "./rewriter.ts");
   const extras = await named<typeof import("./extras.ts")>(
-    /\btimingSafeEqual\b|\bDigestStream\b|\bFixedLengthStream\b|\bIdentityTransformStream\b|\bscheduler\b/,
+    /\btimingSafeEqual\b|\bDigestStream\b|\bFixedLengthStream\b|\bIdentityTransformStream\b|\bscheduler\b|["'`]md5["'`]/i,
     "./extras.ts",
   );
   const HTMLRewriter = await rewriter?.makeRewriter(host);
