@@ -88,9 +88,7 @@ async def bundle(project: Project, dialect: Dialect | None = None) -> Bundle:
         raise UnusableSource(f"{entrypoint} is a program, and --dialect static is for a folder of files")
     pack = await asyncio.to_thread(_pack, project, dialect)
     text = source.decode("utf-8", "replace")
-    settings = project.settings
-    if dialect is Dialect.DENO:
-        settings = replace(settings, crons=deno_crons(text))
+    settings = _with_crons(project.settings, text) if dialect is Dialect.DENO else project.settings
     return Bundle(
         source,
         hashlib.sha256(source).hexdigest(),
@@ -136,6 +134,14 @@ def _made_entry(project: Project) -> str:
 
 def _url(path: Path) -> str:
     return path.as_uri()
+
+
+def _with_crons(settings: Settings, text: str) -> Settings:
+    crons, unread = deno_crons(text)
+    if not unread:
+        return replace(settings, crons=crons)
+    warning = f"Deno.cron: {unread} calls do not write out their name and schedule as texts, and are never called: the platform reads them at deploy"
+    return replace(settings, crons=crons, warnings=(*settings.warnings, warning))
 
 
 def _pack(project: Project, dialect: Dialect) -> AssetPack | None:

@@ -2,7 +2,6 @@
 
 import re
 
-from controlplane.bundle.errors import UnusableSource
 from controlplane.model import Dialect
 from nearhop.errors import NearhopError
 
@@ -69,16 +68,11 @@ def is_edge(text: str) -> bool:
     return bool(_EXPORTED_CONFIG.search(without_prose(text)) and _EDGE.search(without_prose(text, texts=True)))
 
 
-def deno_crons(bundle: str) -> tuple[str, ...]:
-    """Return the schedules of the calls of Deno.cron in *bundle*. Raises UnusableSource for one that is not written out."""
-    found = []
-    for call in _DENO_CRON.finditer(bundle):
-        if call["schedule"] is None:
-            raise UnusableSource(
-                "Deno.cron(name, schedule, handler): name and schedule have to be written out as texts, since the platform reads them when it deploys"
-            )
-        found.append(" ".join(call["schedule"][1:-1].split()))
-    return tuple(dict.fromkeys(found))
+def deno_crons(bundle: str) -> tuple[tuple[str, ...], int]:
+    """Return the schedules of the calls of Deno.cron in *bundle*, and how many calls do not write theirs out."""
+    calls = list(_DENO_CRON.finditer(bundle))
+    written = [" ".join(call["schedule"][1:-1].split()) for call in calls if call["schedule"] is not None]
+    return tuple(dict.fromkeys(written)), len(calls) - len(written)
 
 
 def handlers(bundle: str) -> tuple[str, ...]:

@@ -206,7 +206,11 @@ async def test_schedules_of_a_deno_program_are_its_crons(tmp_path: Path) -> None
     path = tmp_path / "main.js"
     path.write_text('Deno.cron("a", "0 5 * * *", () => {}); Deno.serve(() => new Response());')
     made = await bundle(locate(path))
-    assert (made.dialect, made.settings.crons) == (Dialect.DENO, ("0 5 * * *",))
+    assert (made.dialect, made.settings.crons, made.warnings) == (Dialect.DENO, ("0 5 * * *",), ())
+    path.write_text('Deno.cron("a", when, () => {}); Deno.serve(() => new Response());')
+    made = await bundle(locate(path))
+    assert made.settings.crons == ()
+    assert "Deno.cron: 1 calls do not write out" in made.warnings[0]
 
 
 async def test_a_site_with_rules_needs_no_bundler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
