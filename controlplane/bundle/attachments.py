@@ -103,5 +103,8 @@ def _own_map(root: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
 def _absolute(imports: Any, base: str) -> dict[str, str]:
     if not isinstance(imports, Mapping):
         return {}
-    whole = lambda text: urljoin(base, text) if text.startswith(("./", "../", "/")) else text  # noqa: E731
-    return {whole(key): whole(value) for key, value in imports.items() if isinstance(value, str)}
+    return {_whole(key, base): _whole(value, base) for key, value in imports.items() if isinstance(value, str)}
+
+
+def _whole(address: str, base: str) -> str:
+    return urljoin(base, address) if address.startswith(("./", "../", "/")) else address

@@ -70,6 +70,7 @@ const needs = look(source, settings);
 installConsole(host);
 const dialects = { deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" };
 const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
+others.push(...["conditions", "crons", "routed"].map((name) => `./vercel/${name}.ts`));
 if (settings.everything) { for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts"]) await part(path); }
 const { prepare } = await part(dialects[settings.dialect]) as Dialect;
 const services: Services = {};

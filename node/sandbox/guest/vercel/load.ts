@@ -50,11 +50,11 @@ const part = (path: string) => import(new URL(path, import.meta.url).href);
 export async function prepare(given: Given): Promise<(load: Load) => Promise<Program>> {
   const { settings, services, source } = given;
   const parts: Parts = {};
-  if (settings.everything || /\bvercelJson\b/.test(source)) {
+  if (/\bvercelJson\b/.test(source)) {
     parts.routing = await part("./routed.ts");
     parts.crons = await part("./crons.ts");
   }
-  if (settings.everything || /\b(?:has|missing)\b["']?\s*:/.test(source)) parts.agree = (await part("./conditions.ts")).agree;
+  if (/\b(?:has|missing)\b["']?\s*:/.test(source)) parts.agree = (await part("./conditions.ts")).agree;
   return async (load) => {
     installGlobals(settings);
     dressRequests(extras(settings.region), () => {});
