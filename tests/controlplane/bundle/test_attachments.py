@@ -67,13 +67,26 @@ def test_packages_hidden_folders_and_huge_sources_are_not_read(tmp_path: Path) -
     assert attachments.find(project(tmp_path, **files, **pages)) == []
 
 
+def refused(_: Path) -> bytes:
+    """What only root would not meet."""
+    raise PermissionError(13, "Permission denied")
+
+
 def test_a_file_that_cannot_be_taken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = project(tmp_path, **{"a.ts": "import n from './n.txt'", "n.txt": "long"})
     monkeypatch.setattr(attachments, "FILE_MAX_BYTES", 3)
     with pytest.raises(UnusableSource, match=r"n\.txt has 4 bytes; at most 3"):
         attachments.find(root)
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(UnusableSource, match=r"n\.txt cannot be read: Permission denied"):
+        attachments.find(root)
     monkeypatch.setattr(attachments, "SOURCES_MAX", 0)
     assert attachments.find(root) == []
+
+
+def test_a_project_without_a_map_has_none(tmp_path: Path) -> None:
+    path = attachments.write(tmp_path, [], tmp_path)
+    assert json.loads(path.read_text()) == {"imports": {}, "scopes": {}}
 
 
 def test_the_project_s_own_map_stays(tmp_path: Path) -> None:

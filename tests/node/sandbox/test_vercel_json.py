@@ -114,6 +114,37 @@ async def test_rules_before_and_after_functions_and_files(boot: Boot, files: tup
     assert (await guest.get("/nobody")).status_code == 500
 
 
+async def test_rules_round_middleware(boot: Boot, files: tuple[str, Path]) -> None:
+    gate = """
+    export function middleware(request) {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/closed") return new Response("closed", { status: 403, headers: { "x-own": "gate" } });
+      if (pathname === "/moved") return new Response("never");
+      return new Response(null, { headers: { "x-middleware-next": "1", "x-gate": "passed" } });
+    }
+    """
+    rules = {
+        "redirects": [{"source": "/moved", "destination": "/a.txt", "status": 307}],
+        "headers": [
+            {
+                "source": "/(.*)",
+                "headers": [{"key": "cache-control", "value": "max-age=5"}, {"key": "x-own", "value": "rule"}],
+            }
+        ],
+        "rewrites": [{"source": "/text", "destination": "/a.txt"}],
+    }
+    guest = await beside(boot, files, said(gate + FUNCTIONS, **rules))
+    assert (await guest.get("/moved")).status_code == 307
+    closed = await guest.get("/closed")
+    assert (closed.status_code, closed.headers["x-own"], closed.headers["cache-control"]) == (403, "gate", "max-age=5")
+    for path in ("/a.txt", "/text"):
+        text = await guest.get(path)
+        assert (text.text, text.headers["x-gate"], text.headers["cache-control"]) == ("text", "passed", "max-age=5")
+    assert (await guest.get("/api/hello")).headers["x-own"] == "function"
+    head = await guest.send("HEAD", "/text")
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "4")
+
+
 async def test_rules_of_files_alone(boot: Boot, files: tuple[str, Path]) -> None:
     source = said("", rewrites=[{"source": "/(.*)", "destination": "/index.html"}])
     guest = await beside(boot, files, source, edge_routes=[])
