@@ -10,12 +10,12 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from controlplane.bundle import assets, vercel
+from controlplane.bundle import assets, attachments, vercel
 from controlplane.bundle.assets import AssetPack
-from controlplane.bundle.dialect import detect, handlers
+from controlplane.bundle.dialect import deno_crons, detect, handlers
 from controlplane.bundle.errors import UnusableSource
 from controlplane.bundle.modules import self_contained
 from controlplane.bundle.project import Project
@@ -87,20 +87,25 @@ async def bundle(project: Project, dialect: Dialect | None = None) -> Bundle:
     if dialect is Dialect.STATIC and source != STATIC_MODULE:
         raise UnusableSource(f"{entrypoint} is a program, and --dialect static is for a folder of files")
     pack = await asyncio.to_thread(_pack, project, dialect)
+    text = source.decode("utf-8", "replace")
+    settings = _with_crons(project.settings, text) if dialect is Dialect.DENO else project.settings
     return Bundle(
         source,
         hashlib.sha256(source).hexdigest(),
         dialect,
         entrypoint,
-        project.settings,
+        settings,
         pack,
-        handlers(source.decode("utf-8", "replace")),
+        handlers(text),
     )
 
 
 async def _program(project: Project) -> tuple[bytes, Callable[[bytes], Dialect], str]:
     """Return the module, how its dialect is told, and what people call its entrypoint."""
-    if project.entrypoint is None and not project.functions and project.middleware is None:
+    modules = bool(project.functions or project.middleware)
+    if project.entrypoint is None and not modules and project.settings.routing is not None:
+        return _made_entry(project).encode(), lambda _: Dialect.VERCEL, "vercel.json"
+    if project.entrypoint is None and not modules:
         return STATIC_MODULE, lambda _: Dialect.STATIC, project.settings.assets.directory if project.settings.assets else "."  # fmt: skip
     if project.entrypoint is None:
         parts = [*([project.middleware] if project.middleware else []), *project.functions]
@@ -123,11 +128,20 @@ async def _accepted(source: bytes) -> bytes:
 
 def _made_entry(project: Project) -> str:
     modules = zip((_url(project.root / file) for file in project.functions), project.settings.edge_routes, strict=True)
-    return vercel.entry(modules, _url(project.root / project.middleware) if project.middleware else None)
+    middleware = _url(project.root / project.middleware) if project.middleware else None
+    return vercel.entry(modules, middleware, project.settings)
 
 
 def _url(path: Path) -> str:
     return path.as_uri()
+
+
+def _with_crons(settings: Settings, text: str) -> Settings:
+    crons, unread = deno_crons(text)
+    if not unread:
+        return replace(settings, crons=crons)
+    warning = f"Deno.cron: {unread} calls do not write out their name and schedule as texts, and are never called: the platform reads them at deploy"
+    return replace(settings, crons=crons, warnings=(*settings.warnings, warning))
 
 
 def _pack(project: Project, dialect: Dialect) -> AssetPack | None:
@@ -162,8 +176,10 @@ async def _bundled(root: Path, entry: str) -> bytes:
             made = Path(folder, "entry.mjs")
             await asyncio.to_thread(made.write_text, entry, "utf-8")
             entry = str(made)
+        attached = await asyncio.to_thread(attachments.find, root)
+        mapped = [f"--import-map={attachments.write(root, attached, Path(folder))}"] if attached else []
         process = await children.spawn(
-            [deno.path, "bundle", *_flags(root), f"--output={output}", entry],
+            [deno.path, "bundle", *_flags(root), *mapped, f"--output={output}", entry],
             cwd=root,
             env=os.environ
             | {

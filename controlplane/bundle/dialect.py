@@ -17,6 +17,8 @@ _FETCH = re.compile(r"\bfetch\b")
 _SCHEDULED = re.compile(r"\bscheduled\b")
 _EVENT_LISTENER = re.compile(r"\baddEventListener\s*\(\s*[\"'`](fetch|scheduled)[\"'`]")
 # Vercel's marks: the edge runtime asked for, exports named after methods, and middleware.
+_TEXT = r"""(?:"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\$])*`)"""
+_DENO_CRON = re.compile(rf"\bDeno\s*\.\s*cron\s*\(\s*(?:{_TEXT}\s*,\s*(?P<schedule>{_TEXT})\s*,)?")
 _EXPORTED_CONFIG = re.compile(r"\bexport\s+const\s+(?:config\b[^=]*=\s*\{|runtime\b)")
 _EDGE = re.compile(r"""\bruntime\s*(?::|=|:\s*string\s*=)\s*["'`](?:experimental-)?edge["'`]""")
 _METHOD_EXPORT = re.compile(
@@ -64,6 +66,13 @@ def without_prose(text: str, *, texts: bool = False) -> str:
 def is_edge(text: str) -> bool:
     """Tell whether a module's *text* asks for Vercel's edge runtime."""
     return bool(_EXPORTED_CONFIG.search(without_prose(text)) and _EDGE.search(without_prose(text, texts=True)))
+
+
+def deno_crons(bundle: str) -> tuple[tuple[str, ...], int]:
+    """Return the schedules of the calls of Deno.cron in *bundle*, and how many calls do not write theirs out."""
+    calls = list(_DENO_CRON.finditer(bundle))
+    written = [" ".join(call["schedule"][1:-1].split()) for call in calls if call["schedule"] is not None]
+    return tuple(dict.fromkeys(written)), len(calls) - len(written)
 
 
 def handlers(bundle: str) -> tuple[str, ...]:

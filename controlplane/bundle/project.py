@@ -120,9 +120,10 @@ def _vercel_project(root: Path, entrypoint: str | None, dialect: Dialect | None)
     settings = vercel.read("vercel.json", jsonc.parse("vercel.json", _text(config))) if config.is_file() else Settings()
     assets = settings.assets or AssetSettings("public")
     beside = (root / assets.directory).is_dir()
-    settings = replace(settings, assets=replace(assets, program_first=middleware is not None) if beside else None)
+    first = middleware is not None or settings.routing is not None
+    settings = replace(settings, assets=replace(assets, program_first=first) if beside else None)
     if entrypoint is not None:
-        return Project(root, _chosen(root, entrypoint), _name(root, settings), settings)
+        return _routed(Project(root, _chosen(root, entrypoint), _name(root, settings), settings))
     for file in functions:
         vercel.check_edge(file, _text(root / file))
     project = Project(root, None, _name(root, settings), replace(settings, edge_routes=vercel.routes(functions)))
@@ -130,9 +131,24 @@ def _vercel_project(root: Path, entrypoint: str | None, dialect: Dialect | None)
         project = _with_middleware(project, middleware)
     if functions or middleware:
         return replace(project, functions=functions, middleware=middleware, expected=Dialect.VERCEL)
-    if beside:
-        return replace(project, expected=Dialect.STATIC)
-    return _from_folder(root, settings, dialect)
+    found = replace(project, expected=Dialect.STATIC) if beside else _from_folder(root, settings, dialect)
+    return _routed(found)
+
+
+def _routed(project: Project) -> Project:
+    """A project of vercel.json without functions: with rules it is a program that follows them before it shows its files."""
+    settings = project.settings
+    if project.entrypoint is not None and (settings.routing or settings.calls):
+        raise UnusableSource(
+            "vercel.json: redirects, rewrites, headers and crons are for functions in api/, middleware and static files, "
+            f"and {project.entrypoint} is none of them: let it do that itself"
+        )
+    if settings.calls:
+        raise UnusableSource("vercel.json: crons: there is no function to call: put one into api/")
+    if settings.routing is None or settings.assets is None:
+        return project
+    assets = replace(settings.assets, program_first=True)
+    return replace(project, settings=replace(settings, assets=assets), expected=Dialect.VERCEL)
 
 
 def _functions(root: Path) -> list[str]:

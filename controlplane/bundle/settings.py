@@ -48,6 +48,10 @@ class Settings:
     main: str | None = None
     vars: Mapping[str, str] = field(default_factory=dict)
     crons: tuple[str, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()  # schedule, path: of crons that ask for a path
+    routing: Mapping[str, Any] | None = (
+        None  # redirects, rewrites and headers that the program follows before its own code
+    )
     rate_limiters: tuple[RateLimiter, ...] = ()
     assets: AssetSettings | None = None
     hostnames: tuple[str, ...] = ()

@@ -8,17 +8,16 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from controlplane.bundle import routing
 from controlplane.bundle.dialect import is_edge, without_prose
 from controlplane.bundle.errors import UnusableSource
 from controlplane.bundle.settings import AssetSettings, EdgeRoute, Keys, Settings
 
 SUFFIXES = (".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs")
 MIDDLEWARE = tuple(f"{folder}middleware{suffix}" for folder in ("", "src/") for suffix in SUFFIXES)
-_ROUTED = "requests are not routed by vercel.json here: do it in middleware"
 _MEANINGFUL = {
-    **dict.fromkeys(("headers", "redirects", "rewrites", "routes"), _ROUTED),
+    "routes": "the older way to route is not read here: use redirects, rewrites and headers",
     "builds": "builders are not run here: deploy what comes out of them",
-    "crons": "a path is not called by schedule here",
     "experimentalServices": "services are not run here",
     "framework": "frameworks are not built here: build the project, and deploy what comes out",
     "images": "images are not optimized here",
@@ -49,10 +48,19 @@ def read(file: str, table: Mapping[str, Any]) -> Settings:
         else:
             variables[name] = value
     project_name = keys.text("name")
+    routed, calls = routing.routing(keys), routing.crons(keys)
     keys.rest(meaningful=_MEANINGFUL, silent=_SILENT)
     keys.raise_if_any()
     assets = AssetSettings(directory or "public", html_handling=html)
-    return Settings(name=project_name, vars=variables, assets=assets, warnings=tuple(keys.warnings))
+    return Settings(
+        name=project_name,
+        vars=variables,
+        assets=assets,
+        crons=tuple(dict.fromkeys(schedule for schedule, _ in calls)),
+        calls=calls,
+        routing=routed,
+        warnings=tuple(keys.warnings),
+    )
 
 
 def _functions(keys: Keys) -> Iterable[tuple[str, Any]]:
@@ -100,12 +108,17 @@ def check_edge(path: str, text: str) -> None:
 
 
 def matchers(path: str, text: str) -> tuple[str, ...]:
-    """Return the path patterns that middleware's *text* asks for; empty: every path. Raises UnusableSource for what is not written out."""
+    """Return the path patterns that middleware's *text* asks for; empty: every path, or what its config says while it runs.
+
+    Raises UnusableSource for what is not written out.
+    """
     plain = without_prose(text, texts=True)
     start = _MATCHER.search(plain)
     if start is None:
         return ()
     at = start.end()
+    if plain[at : at + 1] == "{":
+        return ()
     if plain[at : at + 1] != "[":
         return (_one(path, plain, at)[0],)
     found: list[str] = []
@@ -114,6 +127,8 @@ def matchers(path: str, text: str) -> tuple[str, ...]:
         at += len(plain[at:]) - len(plain[at:].lstrip())
         if plain[at : at + 1] == "]":
             return tuple(found)
+        if plain[at : at + 1] == "{":  # with conditions: the guest reads the whole list
+            return ()
         pattern, at = _one(path, plain, at)
         found.append(pattern)
         if plain[at : at + 1] == ",":
@@ -125,17 +140,21 @@ def _one(path: str, text: str, at: int) -> tuple[str, int]:
     pattern = next((group for group in match.groups() if group is not None), "") if match else ""
     if match is None or not pattern.startswith("/"):
         raise UnusableSource(
-            f"{path}: config.matcher must be a path or a list of paths, written out as texts; conditions (has, missing) are not offered"
+            f"{path}: config.matcher must be a path or a list of paths, written out as texts or as {{ source, has, missing }}"
         )
     return re.sub(r"\\(.)", r"\1", pattern), match.end()
 
 
-def entry(functions: Iterable[tuple[str, EdgeRoute]], middleware: str | None) -> str:
-    """Return the entrypoint that brings *functions* (URL of the module, its route) and *middleware* (URL) together."""
+def entry(functions: Iterable[tuple[str, EdgeRoute]], middleware: str | None, settings: Settings) -> str:
+    """Return the entrypoint that brings *functions* (URL of the module, its route), *middleware* (URL) and what vercel.json says together."""
     lines = []
     if middleware is not None:
         lines.append(f"import * as gate from {json.dumps(middleware)};")
         lines.append("export const middleware = gate.middleware ?? gate.default;")
         lines.append("export const config = gate.config;")
     lines += [f"export * as {route.export} from {json.dumps(url)};" for url, route in functions]
+    calls = [{"schedule": schedule, "path": path} for schedule, path in settings.calls]
+    said = {key: value for key, value in (("routing", settings.routing), ("crons", calls)) if value}
+    if said:
+        lines.append(f"export const vercelJson = {json.dumps(said)};")
     return "\n".join([*lines, ""])

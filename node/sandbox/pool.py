@@ -367,7 +367,8 @@ class Pool:
             )
             current.repeated, repeated = sample == current.sample, current.repeated
             current.sample = sample
-            if not (current.repeated and repeated):
+            # One that drains is done after a while in which nothing changes.
+            if current.state.phase is Phase.DRAINING or not (current.repeated and repeated):
                 self._take(slot, machine.Sampled(sample))
 
     def _count(self, held: _Held, counted: Counted) -> None:

@@ -1,5 +1,6 @@
 """Projects of three platforms as they are, on a real cluster: what their files say holds on every node."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,16 @@ EDGE = 'export const config = { runtime: "edge" };\n'
 
 async def test_a_vercel_project(shared_cluster: Cluster, tmp_path: Path) -> None:
     files = {
-        "vercel.json": '{ "cleanUrls": true, "env": { "GREETING": "hello" } }',
+        "vercel.json": json.dumps(
+            {
+                "cleanUrls": True,
+                "env": {"GREETING": "hello"},
+                "redirects": [{"source": "/old/:path*", "destination": "/:path*"}],
+                "rewrites": [{"source": "/hi", "destination": "/api/hello"}],
+                "headers": [{"source": "/(.*)", "headers": [{"key": "x-ruled", "value": "yes"}]}],
+                "crons": [{"path": "/api/hello", "schedule": "0 0 1 1 *"}],
+            }
+        ),
         "middleware.ts": MIDDLEWARE,
         "api/hello.ts": EDGE + "export default () => new Response(process.env.GREETING);",
         "api/users/[id].ts": EDGE
@@ -85,12 +95,27 @@ async def test_a_vercel_project(shared_cluster: Cluster, tmp_path: Path) -> None
     await shared_cluster.deploy(project(tmp_path, files), "vercel-app")
     for node in shared_cluster.nodes:
         hello = await shared_cluster.get(node, "vercel-app", "/api/hello")
-        assert (hello.text, hello.headers["x-gate"]) == ("hello", "passed")
+        assert (hello.text, hello.headers["x-gate"], hello.headers["x-ruled"]) == ("hello", "passed", "yes")
+        assert (await shared_cluster.get(node, "vercel-app", "/hi")).text == "hello"
+        moved = await shared_cluster.get(node, "vercel-app", "/old/about?a=1")
+        assert (moved.status_code, moved.headers["location"]) == (308, "/about?a=1")
         assert (await shared_cluster.get(node, "vercel-app", "/api/users/7")).text == "/api/users/7"
         assert (await shared_cluster.get(node, "vercel-app", "/api/users/7", method="POST")).status_code == 405
         assert (await shared_cluster.get(node, "vercel-app", "/private/x")).status_code == 401
         assert (await shared_cluster.get(node, "vercel-app", "/about")).text == "about"
         assert (await shared_cluster.get(node, "vercel-app", "/nope")).status_code == 404
+
+
+async def test_a_site_with_rules(shared_cluster: Cluster, tmp_path: Path) -> None:
+    files = {
+        "vercel.json": json.dumps({"rewrites": [{"source": "/(.*)", "destination": "/index.html"}]}),
+        "index.html": "the app",
+        "style.css": "a {}",
+    }
+    await shared_cluster.deploy(project(tmp_path, files), "vercel-site")
+    for node in shared_cluster.nodes:
+        assert (await shared_cluster.get(node, "vercel-site", "/any/where")).text == "the app"
+        assert (await shared_cluster.get(node, "vercel-site", "/style.css")).text == "a {}"
 
 
 async def test_a_deno_project(shared_cluster: Cluster, tmp_path: Path) -> None:

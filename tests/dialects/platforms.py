@@ -13,7 +13,12 @@ from pathlib import Path
 from nearhop import children, engines
 from tests.dialects.asking import ENV, HERE, source
 
-_PACKAGES = {"miniflare": "^4.20260401.0", "edge-runtime": "^4.0.1", "esbuild": ">=0.25.0"}
+_PACKAGES = {
+    "miniflare": "^4.20260401.0",
+    "edge-runtime": "^4.0.1",
+    "esbuild": ">=0.25.0",
+    "@vercel/routing-utils": "^6.6.0",
+}
 _INSTALL_S = 240.0
 _READY_S = 40.0
 

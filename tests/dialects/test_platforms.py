@@ -9,6 +9,7 @@ import pytest
 from tests.dialects.ask_platform import answers
 from tests.dialects.asking import ASKED, HERE
 from tests.dialects.platforms import Missing, install
+from tests.dialects.routing_rules import RECORDED, read_by_vercel
 
 pytestmark = pytest.mark.acceptance
 
@@ -34,3 +35,8 @@ def test_npm_s_tools_answer_as_recorded(packages: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in ASKED if name.startswith("deno/")])
 async def test_deno_answers_as_recorded(name: str) -> None:
     assert await answers(name, None) == _recorded(name)
+
+
+@pytest.mark.timeout(300)
+def test_vercel_s_package_reads_rules_as_recorded(packages: Path) -> None:
+    assert asyncio.run(read_by_vercel(packages)) == json.loads(RECORDED.read_text())

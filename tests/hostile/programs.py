@@ -196,6 +196,21 @@ def _egress() -> Iterator[Program]:
             ),
             "",
         ),
+        "websocket-by-fetch": (
+            f"fetch('http://127.0.0.1:{CANARY}/', {{ headers: {{ Upgrade: 'websocket' }} }}).then((r) => must(r.webSocket))",
+            "",
+        ),
+        "websocket-by-fetch-v6": (
+            f"fetch('http://[::1]:{CANARY}/', {{ headers: {{ Upgrade: 'websocket' }} }}).then((r) => must(r.webSocket))",
+            "",
+        ),
+        "websocket-headers": (
+            (
+                "new Promise((ok, no) => { const s = new WebSocket('ws://127.0.0.1:"
+                f"{CANARY}/', {{ headers: {{ host: '{FRIEND}' }} }}); s.onopen = ok; s.onerror = (e) => no(e.message) }})"
+            ),
+            "",
+        ),
         "eventsource": (f"must(new EventSource('http://127.0.0.1:{CANARY}/'))", ""),
         "host-header": (
             f"fetch('http://127.0.0.1:{CANARY}/', {{ headers: {{ host: '{FRIEND}' }} }})",

@@ -3,7 +3,10 @@
 import type { Program } from "./answer.ts";
 import { controlled, type Scheduled } from "./control.ts";
 import type { Given, Load } from "./dialect.ts";
+import { isInner, makeOf } from "./request.ts";
 import type { Settings } from "./settings.ts";
+
+import type * as Caches from "./workers/cache.ts";
 
 type ServeHandler = (request: Request, info: unknown) => unknown;
 
@@ -16,8 +19,8 @@ interface ServeOptions {
 
 const ADDRESS = { transport: "tcp", hostname: "0.0.0.0", port: 80 } as const;
 
-// deno-lint-ignore require-await
-export async function prepare({ host, settings }: Given): Promise<(load: Load) => Promise<Program>> {
+export async function prepare({ host, settings, source }: Given): Promise<(load: Load) => Promise<Program>> {
+  const caches = /\bcaches\b/.test(source) ? await import(new URL("./workers/cache.ts", import.meta.url).href) as typeof Caches : undefined;
   return async (load) => {
     let served: ServeHandler | undefined;
     const crons: { schedule: string; handler: () => unknown }[] = [];
@@ -52,6 +55,8 @@ export async function prepare({ host, settings }: Given): Promise<(load: Load) =
     const value = Object.freeze({ ...visible(host, settings), serve, cron });
     Object.defineProperty(globalThis, "Deno", { value, configurable: false, writable: false }); // see closeDoors()
 
+    makeOf(isInner);
+    if (caches !== undefined) Object.assign(globalThis, caches.makeCaches());
     const entry = (await load()).default as { fetch?: ServeHandler; onListen?: ServeOptions["onListen"] } | undefined;
     const handler = served ?? entry?.fetch?.bind(entry);
     if (handler === undefined) {
@@ -142,6 +147,8 @@ function visible(host: typeof Deno, settings: Settings): Record<string, unknown>
   };
   return {
     ...refused,
+    test: unrun(),
+    bench: unrun(),
     Command: class Command {
       constructor(command: string | URL) {
         refuse("run", JSON.stringify(String(command)));
@@ -172,6 +179,12 @@ function visible(host: typeof Deno, settings: Settings): Record<string, unknown>
     unrefTimer: host.unrefTimer,
     memoryUsage: () => ({ rss: 0, heapTotal: 0, heapUsed: 0, external: 0 }),
   };
+}
+
+/** Deno.test in a program that is started and not tested: nothing. */
+function unrun() {
+  const nothing = () => {};
+  return Object.assign(() => {}, { ignore: nothing, only: nothing, skip: nothing, beforeAll: nothing, beforeEach: nothing, afterEach: nothing, afterAll: nothing });
 }
 
 function environment(values: Record<string, string>, refuse: () => never) {

@@ -86,7 +86,7 @@ async function prepare(settings: Settings, source: string, rehearses: boolean): 
   };
 }
 
-const module = (source: string) => URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+const module = (...source: string[]) => URL.createObjectURL(new Blob(source, { type: "text/javascript" }));
 
 installConsole(host);
 if (waits) {
@@ -109,6 +109,7 @@ const { settings, source } = read();
 
 if (settings.everything) {
   const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
+  others.push(...["conditions", "crons", "routed"].map((name) => `./vercel/${name}.ts`));
   for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts", "./rehearsal.ts"]) await part(path);
 }
 const start = await prepare(settings, source, false);
@@ -123,7 +124,9 @@ globalThis.addEventListener("error", (event) => {
   report.error("uncaught exception", event.error);
 });
 
-const url = module(source);
+// To Deno the program is the one that was started.
+const main = settings.dialect === "deno" && source.includes("import.meta.main") ? "import.meta.main = true; " : "";
+const url = module(main, source);
 try {
   begin(handler = await start(url));
   URL.revokeObjectURL(url);

@@ -10,8 +10,9 @@ export interface Needs {
 
 const GEO = /\bcf\b|\bgeo\b|geolocation|x-vercel-ip-|cf-(?:ip|region|metro|postal|timezone)/;
 // The global fetch as a value or called, and not a method's name: .fetch, fetch(request) { … }, fetch: …, fetch = …
+// And what leads to other hosts by itself: middleware's rewrites and vercel.json's.
 const METHOD = /(?<![.\w$])fetch\s*\([^()]*\)\s*\{/g;
-const FETCH = /(?<![.\w$])fetch\s*[(,;)\]}.]|\b(?:globalThis|self|window)\s*(?:\.\s*|\[.)fetch\b/;
+const FETCH = /(?<![.\w$])fetch\s*[(,;)\]}.]|\b(?:globalThis|self|window)\s*(?:\.\s*|\[.)fetch\b|x-middleware-rewrite|\bvercelJson\b/;
 
 export function look(source: string, settings: Settings): Needs {
   const foreign = settings.dialect !== "deno";

@@ -23,7 +23,7 @@ interface Dress {
   headers?: Headers;
 }
 
-type Copied = (from: Request, to: Request, init?: RequestInit) => void;
+type Copied = (from: Request | string | URL, to: Request, init?: RequestInit) => void;
 
 const dressed = new WeakMap<Request, Dress>();
 const secure = new WeakSet<Request>();
@@ -73,12 +73,27 @@ function parts({ method, body, signal, redirect }: Request, headers: Headers): R
 
 /** What the program passes as a second argument, which may be a request, with headers that the engine can read. */
 function readable(init: RequestInit): RequestInit {
-  if (init instanceof RealRequest) return dressed.has(init) ? parts(init, init.headers) : init;
+  if (init instanceof RealRequest) return parts(init, init.headers);
   const headers = plain(init.headers);
   return headers === init.headers ? init : { ...init, headers };
 }
 
-/** Show *extras* on the requests that arrive, and tell *copied* of each request that the program makes of another. */
+/** Let `new Request(request)` of one that *came* copy what the program sees of it: its URL and headers, and no more of its body than it may read. */
+export function makeOf(came: (request: Request) => boolean, copied: Copied = () => {}): void {
+  const Outer = new Proxy(RealRequest, {
+    construct(target, [input, init], newTarget) {
+      const rest = init === undefined ? [] : [readable(init)];
+      const inner = input instanceof RealRequest && came(input) ? passedOn(outer(input), input) : input;
+      const made = Reflect.construct(target, [inner, ...rest], newTarget) as Request;
+      copied(input, made, init);
+      return made;
+    },
+  });
+  RealRequest.prototype.constructor = Outer;
+  globalThis.Request = Outer;
+}
+
+/** Show *extras* on the requests that arrive, and tell *copied* of each request that the program makes, of another or of a URL. */
 export function dressRequests(extras: Extras, copied: Copied): void {
   const define = (name: string, value: unknown) => Object.defineProperty(RealRequest.prototype, name, { ...own(name), ...value as object });
   define("headers", {
@@ -96,18 +111,7 @@ export function dressRequests(extras: Extras, copied: Copied): void {
       return copy;
     },
   });
-  const Outer = new Proxy(RealRequest, {
-    construct(target, [input, init], newTarget) {
-      const rest = init === undefined ? [] : [readable(init)];
-      if (!(input instanceof RealRequest)) return Reflect.construct(target, [input, ...rest], newTarget);
-      const inner = dressed.has(input) ? passedOn(outer(input), input) : input;
-      const made = Reflect.construct(target, [inner, ...rest], newTarget) as Request;
-      copied(input, made, init);
-      return made;
-    },
-  });
-  RealRequest.prototype.constructor = Outer;
-  globalThis.Request = Outer;
+  makeOf(hasArrived, copied);
   installHeaders();
 }
 
@@ -153,9 +157,12 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
     construct(target, [url, options], newTarget) {
       if (out === null && isIpv6Literal(new URL(String(url)))) throw new TypeError("WebSocket cannot reach IPv6 addresses by number");
       spend();
-      const protocols = typeof options === "object" && !Array.isArray(options) ? (options as { protocols?: unknown }).protocols : options;
-      if (out !== null) return Reflect.construct(target, [url, { protocols: protocols ?? [], client: out.client }], newTarget);
-      return Reflect.construct(target, protocols === undefined ? [url] : [url, protocols], newTarget);
+      const { protocols = [], headers } = typeof options === "object" && !Array.isArray(options)
+        ? options as { protocols?: unknown; headers?: HeadersInit }
+        : { protocols: options };
+      const more = headers === undefined ? undefined : new Headers(headers);
+      more?.delete("host"); // it is the URL's, as with fetch()
+      return Reflect.construct(target, [url, { protocols, headers: more, client: out?.client }], newTarget);
     },
   });
   delete (globalThis as Record<string, unknown>).EventSource;

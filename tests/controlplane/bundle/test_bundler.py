@@ -200,3 +200,45 @@ async def test_the_import_map_of_deno_json_is_honored(tmp_path: Path) -> None:
     made = await bundle(locate(tmp_path))
     assert b"found" in made.source
     assert (made.dialect, made.warnings) == (Dialect.DENO, ())
+
+
+async def test_schedules_of_a_deno_program_are_its_crons(tmp_path: Path) -> None:
+    path = tmp_path / "main.js"
+    path.write_text('Deno.cron("a", "0 5 * * *", () => {}); Deno.serve(() => new Response());')
+    made = await bundle(locate(path))
+    assert (made.dialect, made.settings.crons, made.warnings) == (Dialect.DENO, ("0 5 * * *",), ())
+    path.write_text('Deno.cron("a", when, () => {}); Deno.serve(() => new Response());')
+    made = await bundle(locate(path))
+    assert made.settings.crons == ()
+    assert "Deno.cron: 1 calls do not write out" in made.warnings[0]
+
+
+async def test_a_site_with_rules_needs_no_bundler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DENO_DIR", str(tmp_path / ".cache"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    (tmp_path / "index.html").write_text("x")
+    (tmp_path / "vercel.json").write_text('{"rewrites": [{"source": "/(.*)", "destination": "/index.html"}]}')
+    made = await bundle(locate(tmp_path))
+    assert (made.dialect, made.entrypoint) == (Dialect.VERCEL, "vercel.json")
+    assert made.source.startswith(b"export const vercelJson = ")
+    assert made.assets is not None
+
+
+async def test_files_are_imported_as_on_their_platforms(tmp_path: Path) -> None:
+    files = {
+        "index.ts": 'import page from "./pages/a.html"; import own from "own"; import wasm from "./a.wasm?module";'
+        "export default { fetch: () => new Response(page + own + (wasm instanceof WebAssembly.Module)) };",
+        "pages/a.html": "<h1>a page</h1>",
+        "own.ts": 'export default "through the map";',
+        "deno.json": '{ "imports": { "own": "./own.ts" } }',
+        "wrangler.toml": 'main = "index.ts"',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "a.wasm").write_bytes(b"\0asm\1\0\0\0")
+    made = await bundle(locate(tmp_path))
+    assert made.dialect is Dialect.WORKERS
+    assert b"<h1>a page</h1>" in made.source
+    assert b"through the map" in made.source
+    assert b'atob("AGFzbQEAAAA=")' in made.source

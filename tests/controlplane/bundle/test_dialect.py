@@ -3,7 +3,7 @@
 import pytest
 
 from controlplane.bundle import UnknownDialect, detect
-from controlplane.bundle.dialect import handlers
+from controlplane.bundle.dialect import deno_crons, handlers
 from nearhop.spec import Dialect
 
 WORKERS = "export default { fetch(request) { return new Response() } }"
@@ -76,3 +76,26 @@ def test_what_the_projects_files_say_counts_more_than_the_form_but_not_than_a_ca
 def test_handlers_are_told() -> None:
     assert handlers(WORKERS) == ("fetch",)
     assert handlers("export default { fetch() {}, scheduled() {} }") == ("fetch", "scheduled")
+
+
+@pytest.mark.parametrize(
+    ("text", "schedules"),
+    [
+        ("Deno.serve(() => {})", ()),
+        (
+            'Deno.cron("a", "*/5  * * * *", () => {}); Deno.cron(`b`, \'0 0 * * MON\', {}, f)',
+            ("*/5 * * * *", "0 0 * * MON"),
+        ),
+        ('Deno.cron("a", "* * * * *", f);Deno . cron( "b" , "* * * * *" , f)', ("* * * * *",)),
+        ("xDeno.cron()", ()),
+    ],
+)
+def test_schedules_of_deno_are_read(text: str, schedules: tuple[str, ...]) -> None:
+    assert deno_crons(text) == (schedules, 0)
+
+
+@pytest.mark.parametrize(
+    "call", ['Deno.cron("a", every, f)', 'Deno.cron("a", { minute: 1 }, f)', "Deno.cron(n, `${x} * * * *`, f)"]
+)
+def test_schedules_that_are_not_written_out_are_counted(call: str) -> None:
+    assert deno_crons(call + ";" + call) == ((), 2)

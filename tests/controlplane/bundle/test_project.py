@@ -160,6 +160,42 @@ def test_a_vercel_project_without_functions_is_what_the_folder_is(tmp_path: Path
     assert (found.entrypoint, found.name, found.settings.assets) == (Path("index.ts"), "x", None)
 
 
+RULES = '{"redirects": [{"source": "/a", "destination": "/b"}]}'
+CRONS = '{"crons": [{"path": "/api/a", "schedule": "0 5 * * *"}]}'
+
+
+@pytest.mark.parametrize(("page", "directory"), [("public/index.html", "public"), ("index.html", ".")])
+def test_a_site_with_rules_is_a_program_before_its_files(tmp_path: Path, page: str, directory: str) -> None:
+    found = locate(project(tmp_path, **{"vercel.json": RULES, page: "x"}))
+    assert (found.entrypoint, found.functions, found.expected) == (None, (), Dialect.VERCEL)
+    assert found.settings.assets == AssetSettings(directory, program_first=True)
+
+
+def test_rules_and_crons_beside_functions(tmp_path: Path) -> None:
+    edge = 'export const config = { runtime: "edge" };\nexport default () => new Response();\n'
+    project(tmp_path, **{"vercel.json": CRONS, "api/a.ts": edge, "public/a.txt": "a"})
+    found = locate(tmp_path)
+    assert (found.settings.crons, found.settings.calls) == (("0 5 * * *",), (("0 5 * * *", "/api/a"),))
+    assert found.settings.assets == AssetSettings("public")
+    (tmp_path / "vercel.json").write_text(RULES)
+    assert locate(tmp_path).settings.assets == AssetSettings("public", program_first=True)
+
+
+@pytest.mark.parametrize("said", [RULES, CRONS])
+def test_rules_and_crons_are_not_for_other_programs(tmp_path: Path, said: str) -> None:
+    project(tmp_path, **{"vercel.json": said, "index.ts": "x"})
+    with pytest.raises(UnusableSource, match=r"index\.ts is none of them"):
+        locate(tmp_path)
+    with pytest.raises(UnusableSource, match=r"index\.ts is none of them"):
+        locate(tmp_path, "index.ts")
+
+
+def test_crons_need_a_function(tmp_path: Path) -> None:
+    project(tmp_path, **{"vercel.json": CRONS, "public/a.html": "x"})
+    with pytest.raises(UnusableSource, match="there is no function to call"):
+        locate(tmp_path)
+
+
 def test_many_functions_are_refused(tmp_path: Path) -> None:
     project(tmp_path, **{f"api/f{number}.ts": "" for number in range(201)})
     with pytest.raises(UnusableSource, match="201 functions; at most 200"):

@@ -28,6 +28,20 @@ def settings(**more: Any) -> Settings:
         ({"cleanUrls": False}, settings()),
         ({"trailingSlash": True}, settings(assets=AssetSettings("public", html_handling="force-trailing-slash"))),
         ({"trailingSlash": False}, settings(assets=AssetSettings("public", html_handling="drop-trailing-slash"))),
+        (
+            {"crons": [{"path": "/a", "schedule": "0 0 * * 0"}, {"path": "/b", "schedule": "0 0 * * 0"}]},
+            settings(crons=("0 0 * * 1",), calls=(("0 0 * * 1", "/a"), ("0 0 * * 1", "/b"))),
+        ),
+        (
+            {"redirects": [{"source": "/a", "destination": "/b"}]},
+            settings(
+                routing={
+                    "redirects": [{"source": "/a", "destination": "/b", "status": 308}],
+                    "headers": [],
+                    "rewrites": [],
+                }
+            ),
+        ),
         ({"regions": ["hnd1"]}, settings(warnings=("vercel.json: regions: is not honored here",))),
         (
             {"functions": {"api/*.ts": {"maxDuration": 9}, "b": {"runtime": "edge"}}},
@@ -47,10 +61,9 @@ def test_what_it_says(table: dict[str, Any], said: Settings) -> None:
 @pytest.mark.parametrize(
     ("table", "error"),
     [
-        ({"rewrites": [{"source": "/a"}]}, "rewrites: requests are not routed by vercel.json"),
-        ({"redirects": [{"source": "/a"}]}, "redirects: "),
-        ({"headers": [{"source": "/a"}]}, "headers: "),
-        ({"crons": [{"path": "/a", "schedule": "* * * * *"}]}, "crons: "),
+        ({"rewrites": [{"source": "/a"}]}, r"rewrites\[0\].destination: "),
+        ({"routes": [{"src": "/a"}]}, "routes: the older way to route"),
+        ({"crons": [{"path": "a", "schedule": "* * * * *"}]}, r"crons\[0\].path: "),
         ({"framework": "nextjs"}, "framework: frameworks are not built here"),
         ({"functions": {"api/x.py": {"runtime": "python3.9"}}}, "functions.api/x.py: the runtime python3.9"),
         ({"functions": []}, "functions: must be a table"),
@@ -134,15 +147,15 @@ def test_only_edge_functions_are_taken(text: str, edge: bool) -> None:
         ("export const config = { matcher: [] }", ()),
         (r"export const config = { matcher: '/((?!api|_next\\..*).*)' }", (r"/((?!api|_next\..*).*)",)),
         ("/* matcher: '/x' */ export const config = {}", ()),
+        ("export const config = { matcher: { source: '/a' } }", ()),
+        ("export const config = { matcher: ['/b', { source: '/a', missing: [] }] }", ()),
     ],
 )
 def test_matchers_are_read(text: str, found: tuple[str, ...]) -> None:
     assert vercel.matchers("middleware.ts", text) == found
 
 
-@pytest.mark.parametrize(
-    "value", ["PATHS", "['/a', PATH]", "[{ source: '/a' }]", "'about'", "`/${x}`", "['/a'", "['/a' '/b']x", ""]
-)
+@pytest.mark.parametrize("value", ["PATHS", "['/a', PATH]", "'about'", "`/${x}`", "['/a'", "['/a' '/b']x", ""])
 def test_matchers_that_are_not_written_out_are_told(value: str) -> None:
     if value == "['/a' '/b']x":
         assert vercel.matchers("middleware.ts", f"config = {{ matcher: {value}") == ("/a", "/b")
@@ -160,7 +173,11 @@ def test_no_text_of_middleware_raises_anything_else(text: str, start: str) -> No
 
 def test_the_made_entrypoint() -> None:
     routes = (("file:///p/api/a%22.ts", EdgeRoute("/api/a", "route0")),)
-    assert vercel.entry(routes, None) == 'export * as route0 from "file:///p/api/a%22.ts";\n'
-    made = vercel.entry(routes, "file:///p/middleware.ts")
+    assert vercel.entry(routes, None, Settings()) == 'export * as route0 from "file:///p/api/a%22.ts";\n'
+    made = vercel.entry(routes, "file:///p/middleware.ts", Settings())
     assert 'import * as gate from "file:///p/middleware.ts";' in made
     assert "export const middleware = gate.middleware ?? gate.default;" in made
+    said = Settings(calls=(("* * * * *", "/api/a"),), routing={"rewrites": []})
+    assert vercel.entry((), None, said) == (
+        'export const vercelJson = {"routing": {"rewrites": []}, "crons": [{"schedule": "* * * * *", "path": "/api/a"}]};\n'
+    )

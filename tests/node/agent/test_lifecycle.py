@@ -145,16 +145,16 @@ async def test_what_ran_runs_again_after_a_restart_and_what_slept_sleeps(
 
 
 async def test_more_functions_than_slots(control, make_node: Callable, client: httpx.AsyncClient) -> None:
-    node = make_node("small", slots=3, warm_sandboxes=0)
+    node = make_node("small", slots=2, warm_sandboxes=0)
     await node.start()
-    names = [f"f{number}" for number in range(6)]
+    names = [f"f{number}" for number in range(4)]
     for name in names:
         await control.deploy(name, 1, HELLO % 1)
         await control.until_active(name, within=30)
     for name in names:
         answer = await client.get(node.url, headers=host(name))
         assert (answer.status_code, answer.text) == (200, "v1"), name
-    assert running(node) <= 3
+    assert running(node) <= 2
 
 
 async def test_at_the_limit_a_request_is_refused_with_a_reason(control, make_node: Callable, client) -> None:

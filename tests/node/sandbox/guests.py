@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +71,20 @@ class Boot:
         dialect: str = "workers",
         *,
         services: Sequence[Path] = (),
+        allow: Sequence[str] = (),
         given: asyncio.Event | None = None,
         **header: Any,
     ) -> Booted:
-        """Start *source*; *header* is added to what the guest is told of it. With *given* it waits for that before it has its program."""
+        """Start *source*; *header* is added to what the guest is told of it. With *given* it waits for that before it has its program.
+
+        The engine lets it connect to the special ranges in *allow*, which it denies otherwise.
+        """
         socket = self._folder / f"{len(self.guests)}.sock"
         argv = command.argv(
             engines.find("deno").path,
             socket,
             memory_mib=64,
-            deny_net=egress.deny_net([]),
+            deny_net=egress.deny_net([ip_network(text) for text in allow]),
             services=",".join(map(str, services)),
             waits=given is not None,
         )

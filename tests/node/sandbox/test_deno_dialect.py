@@ -120,3 +120,30 @@ async def test_crons(boot: Boot) -> None:
     assert (await guest.get()).json() == 1
     assert await scheduled("0 0 * * *") == (500, "Error: no midnight")
     assert (await scheduled("1 1 * * *"))[0] == 500
+
+
+async def test_the_program_is_the_one_that_was_started(boot: Boot) -> None:
+    guest = await boot(
+        """
+        Deno.test("adds", () => { throw new Error("not now") });
+        Deno.test.ignore("never", () => {});
+        if (import.meta.main) Deno.serve(() => new Response(`main ${import.meta.main}`));""",
+        "deno",
+    )
+    assert (guest.error, (await guest.get()).text) == ("", "main true")
+
+
+async def test_caches(boot: Boot) -> None:
+    guest = await boot(
+        """
+        Deno.serve(async (request) => {
+          const cache = await caches.open("mine");
+          const found = await cache.match(request);
+          if (found) return found;
+          const made = new Response("made", { headers: { "cache-control": "max-age=60", "x-made": "once" } });
+          await cache.put(request, made.clone());
+          return new Response("fresh");
+        });""",
+        "deno",
+    )
+    assert [(await guest.get("/a")).text for _ in range(2)] == ["fresh", "made"]

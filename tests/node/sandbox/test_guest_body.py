@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.node.sandbox.guests import Boot, Booted, worker
+from tests.node.sandbox.outside import Outside
 
 LIMITS = {"request_body_bytes": 100_000}
 READING = "`${request.method} ${(await request.clone().text()).length} ${(await request.arrayBuffer()).byteLength} ${request.bodyUsed}`"
@@ -38,20 +39,58 @@ async def test_no_more_than_the_limit_is_read(boot: Boot, dialect: str) -> None:
     assert (await guest.send("POST", content=b"x" * 10)).text == "POST 10 10 true"
 
 
+READS = (
+    "let n = 0; for await (const chunk of request.body) n += chunk.length; return new Response(n)",
+    "return new Response((await request.clone().blob()).size)",
+    "return new Response((await request.clone().clone().text()).length)",
+    "return new Response((await new Request(request).text()).length)",
+    "return new Response((await new Request(request).clone().text()).length)",
+    "return new Response((await new Request(new Request(request)).text()).length)",
+    "return new Response((await new Request(request.clone()).text()).length)",
+    "return new Response((await new request.constructor(request).text()).length)",
+    "return new Response((await new (class extends Request {})(request).text()).length)",
+    "return new Response((await new Request(request, { headers: { 'content-length': '1' } }).text()).length)",
+    "return new Response((await new Request(request.url, request).text()).length)",
+    "return new Response((await new Request(request.url, new Request(request)).text()).length)",
+    "return new Response((await new Response(request.body).text()).length)",
+    "try { await request.text() } catch { /* what it answers then is not asked for */ } return new Response('fine')",
+)
+HANDLERS = {
+    "workers": "export default {{ async fetch(request) {{ {} }} }}",
+    "deno": "Deno.serve(async (request) => {{ {} }})",
+    "vercel": "export default async function handler(request) {{ {} }}",
+}
+
+
+@pytest.mark.parametrize("dialect", HANDLERS)
+@pytest.mark.parametrize("read", READS)
+async def test_every_way_to_read_is_bounded(boot: Boot, read: str, dialect: str) -> None:
+    guest = await boot(HANDLERS[dialect].format(read), dialect, limits=LIMITS)
+    assert (await upload(guest, 9)).status_code == 200
+    answer = await upload(guest, 12)
+    assert (answer.status_code, answer.headers["x-nearhop-reason"]) == (413, "exceeded_body")
+
+
+@pytest.mark.parametrize("dialect", HANDLERS)
 @pytest.mark.parametrize(
-    "read",
+    "passed",
     [
-        "let n = 0; for await (const chunk of request.body) n += chunk.length; return new Response(n)",
-        "return new Response((await request.clone().blob()).size)",
-        "return new Response((await new Request(request).text()).length)",
-        "return new Response((await new Request(request.url, request).text()).length)",
-        "try { await request.text() } catch { /* what it answers then is not asked for */ } return new Response('fine')",
+        "request",
+        "new Request(request)",
+        "request.clone()",
+        "request.url, request",
+        "request.url, new Request(request)",
+        "new Request(request.url, request)",
     ],
 )
-async def test_every_way_to_read_is_bounded(boot: Boot, read: str) -> None:
-    guest = await boot(worker(read), limits=LIMITS)
-    assert (await upload(guest, 9)).status_code == 200
-    assert (await upload(guest, 12)).status_code == 413
+async def test_what_is_passed_on_is_bounded(boot: Boot, origin: Outside, passed: str, dialect: str) -> None:
+    handler = HANDLERS[dialect].format(f"return await fetch({passed})")
+    guest = await boot(handler, dialect, limits=LIMITS, **origin.reached)
+    host = f"a.example.org:{origin.port}"
+    assert (await upload(guest, 9, host=host)).text == "90000"
+    answer = await upload(guest, 12, host=host)
+    assert (answer.status_code, answer.headers["x-nearhop-reason"]) == (413, "exceeded_body")
+    assert origin.whole == 1
 
 
 async def test_what_is_not_read_is_not_counted_and_forms_are_still_forms(boot: Boot) -> None:

@@ -455,3 +455,26 @@ async def test_a_hidden_fetch_is_counted_too(boot: Boot) -> None:
 async def test_pass_through_without_an_origin_is_the_500_page(boot: Boot) -> None:
     guest = await boot(worker("ctx.passThroughOnException(); throw new Error('x')"))
     assert (await guest.get()).headers["x-nearhop-reason"] == "exception"
+
+
+async def test_what_cloudflare_keeps_from_before_the_standards(boot: Boot) -> None:
+    guest = await boot(
+        worker(
+            """
+            const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+            const text = new TextEncoder().encode("a");
+            const made = new Request("https://example.org/", { cf: { cacheTtl: 5 } });
+            const headers = new Headers([["set-cookie", "a=1"], ["set-cookie", "b=2"]]);
+            let wrong;
+            try { headers.getAll("x-a") } catch (error) { wrong = error.name }
+            return Response.json([
+              hex(await crypto.subtle.digest("MD5", text)), hex(await crypto.subtle.digest({ name: "md5" }, text.buffer)),
+              hex(await crypto.subtle.digest("SHA-1", text)), made.cf, new Request(made, { method: "POST" }).cf,
+              new Request("https://example.org/").cf ?? null, headers.getAll("Set-Cookie"), wrong,
+            ]);"""
+        )
+    )
+    md5 = "0cc175b9c0f1b6a831c399e269772661"
+    assert (await guest.get()).json() == [
+        md5, md5, "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8", {"cacheTtl": 5}, {"cacheTtl": 5}, None, ["a=1", "b=2"], "TypeError",
+    ]  # fmt: skip

@@ -9,12 +9,27 @@ import { report } from "../report.ts";
 import { arrived, dressRequests, outlive, passedOn } from "../request.ts";
 import type { Settings } from "../settings.ts";
 import { type Context, makeHandler, type Module } from "./handler.ts";
-import { type FileRoute, fileRoute, matcher } from "./matcher.ts";
+import type { Cron } from "./crons.ts";
+import { type Agree, type FileRoute, fileRoute, type Matcher, matcher } from "./matcher.ts";
 import { merged, outcome } from "./middleware.ts";
+import type { Routed } from "./routed.ts";
+import type { Routing } from "./routing.ts";
+
+/** What vercel.json says, as the made entrypoint exports it. */
+interface VercelJson {
+  routing?: Routing;
+  crons?: Cron[];
+}
+
+interface Parts {
+  routing?: typeof import("./routed.ts");
+  crons?: typeof import("./crons.ts");
+  agree?: Agree;
+}
 
 type Handler = (request: Request, context: Context) => unknown;
-type Serve = (request: Request) => unknown;
-type Routes = { route: FileRoute; handler: Handler }[];
+export type Serve = (request: Request) => unknown;
+export type Files = { route: FileRoute; handler: Handler }[];
 
 function waitUntil(promise: unknown): void {
   Promise.resolve(promise).catch((error) => report.error("waitUntil", error));
@@ -29,14 +44,23 @@ function contextOf(request: Request): Context {
   };
 }
 
-// deno-lint-ignore require-await
+const part = (path: string) => import(new URL(path, import.meta.url).href);
+
+/** Load what the program's text names while files can still be read. */
 export async function prepare(given: Given): Promise<(load: Load) => Promise<Program>> {
-  const { settings, services } = given;
+  const { settings, services, source } = given;
+  const parts: Parts = {};
+  if (/\bvercelJson\b/.test(source)) {
+    parts.routing = await part("./routed.ts");
+    parts.crons = await part("./crons.ts");
+  }
+  if (/\b(?:has|missing)\b["']?\s*:/.test(source)) parts.agree = (await part("./conditions.ts")).agree;
   return async (load) => {
     installGlobals(settings);
     dressRequests(extras(settings.region), () => {});
     const module = await load();
-    const serve = serving(module, given);
+    const { routing, crons = [] } = (module.vercelJson ?? {}) as VercelJson;
+    const serve = serving(module, given, routing && parts.routing?.route(routing), parts.agree);
     const program: Program = (request) => {
       const { geo } = services;
       const place = geo === undefined ? null : geo.locate(request.headers.get("x-real-ip") ?? "");
@@ -44,7 +68,8 @@ export async function prepare(given: Given): Promise<(load: Load) => Promise<Pro
       arrived(request, place);
       return serve(request);
     };
-    return controlled(program, settings.control);
+    const call = parts.crons?.calling(crons, settings.function, settings.env.CRON_SECRET, serve);
+    return controlled(program, settings.control, crons.length === 0 ? undefined : call);
   };
 }
 
@@ -81,40 +106,50 @@ function extras(region: string): Extras {
   ]);
 }
 
-/** Middleware first where its matcher says so, then the function of the path, then the static files. */
-function serving(module: Module, { settings, services }: Given): Serve {
+/** Middleware first where its matcher says so, then the function of the path, then the static files; what vercel.json routes, round it. */
+function serving(module: Module, { settings, services }: Given, routed: Routed | undefined, agree: Agree | undefined): Serve {
   const { edge_routes, matchers } = settings.manifest;
   const middleware = middlewareOf(module, edge_routes.length > 0);
-  const routes: Routes = edge_routes.map(({ path, export: name }) => {
+  const files: Files = edge_routes.map(({ path, export: name }) => {
     const handler = makeHandler((module[name] ?? {}) as Module);
     if (handler === undefined) throw missing(path);
     return { route: fileRoute(path), handler };
   }).sort((a, b) => a.route.rank < b.route.rank ? -1 : 1);
   const alone = middleware === undefined && edge_routes.length === 0 ? makeHandler(module) : undefined;
   if (alone !== undefined) return (request) => alone(request, contextOf(request));
-  if (middleware === undefined && routes.length === 0) throw missing("the program");
+  if (middleware === undefined && files.length === 0 && routed === undefined) throw missing("the program");
 
-  function onwards(request: Request): unknown {
-    const { pathname } = new URL(request.url);
-    for (const { route, handler } of routes) {
-      const params = route.test(pathname);
-      if (params !== null) return handler(withParams(request, params), { ...contextOf(request), params: Promise.resolve(params) });
+  function asked(request: Request, path: string, among: Files): (() => unknown) | null {
+    for (const { route, handler } of among) {
+      const params = route.test(path);
+      if (params !== null) return () => handler(withParams(request, params), { ...contextOf(request), params: Promise.resolve(params) });
     }
-    return services.assets?.fetch(request) ??
-      new Response("The page could not be found\n", { status: 404, headers: { "x-vercel-error": "NOT_FOUND" } });
+    return null;
   }
-  if (middleware === undefined) return onwards;
+  const nothing = () => new Response("The page could not be found\n", { status: 404, headers: { "x-vercel-error": "NOT_FOUND" } });
+  const onwards: Serve = routed?.onwards(files, asked, services.assets, nothing) ?? ((request) => {
+    const own = asked(request, new URL(request.url).pathname, files);
+    return own === null ? services.assets?.fetch(request) ?? nothing() : own();
+  });
 
-  const matches = matcher(matchers.length > 0 ? matchers : ownMatchers(module));
-  return async (request) => {
-    if (!matches(new URL(request.url).pathname)) return onwards(request);
-    const decided = outcome(await middleware(request, contextOf(request)), request);
-    if ("answer" in decided) return decided.answer;
-    const elsewhere = new URL(decided.request.url).host !== new URL(request.url).host;
-    const answer = elsewhere ? await fetch(decided.request, { redirect: "manual" }) : await onwards(decided.request);
-    return answer instanceof Response ? merged(answer, decided.headers) : answer;
-  };
+  let serve = onwards;
+  if (middleware !== undefined) {
+    const matches = matcher(matchers.length > 0 ? matchers : ownMatchers(module), agree);
+    serve = async (request) => {
+      if (!matches(request)) return onwards(request);
+      const decided = outcome(await middleware(request, contextOf(request)), request);
+      if ("answer" in decided) return decided.answer;
+      const elsewhere = new URL(decided.request.url).host !== new URL(request.url).host;
+      const answer = elsewhere ? await fetch(decided.request, { redirect: "manual" }) : await onwards(decided.request);
+      if (!(answer instanceof Response)) return answer;
+      const made = merged(answer, decided.headers);
+      routed?.standsFor(made, answer);
+      return made;
+    };
+  }
+  return routed?.around(serve) ?? serve;
 }
+
 const missing = (what: string) =>
   new TypeError(
     `No default or HTTP-named export was found at ${what}: an edge function has \`export default function (request) { ... }\` or \`export function GET(request) { ... }\``,
@@ -133,11 +168,10 @@ function middlewareOf(module: Module, beside: boolean): Handler | undefined {
 }
 
 /** The module's own config.matcher: strings, or objects whose source is one. */
-function ownMatchers(module: Module): string[] {
+function ownMatchers(module: Module): (string | Matcher)[] {
   const inner = typeof module.middleware === "object" && module.middleware !== null ? module.middleware as Module : module;
   const { matcher } = (inner.config ?? {}) as { matcher?: unknown };
-  const list = Array.isArray(matcher) ? matcher : matcher === undefined ? [] : [matcher];
-  return list.map((item) => typeof item === "string" ? item : (item as { source: string }).source);
+  return (Array.isArray(matcher) ? matcher : matcher === undefined ? [] : [matcher]) as (string | Matcher)[];
 }
 
 /** Vercel adds what [name] matched to the query. */

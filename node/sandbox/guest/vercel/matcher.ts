@@ -1,56 +1,130 @@
-// Path patterns: config.matcher of middleware, in path-to-regexp's language as Next.js reads it, and the [name] patterns of files in api/.
+// Path patterns in path-to-regexp's language, as Next.js reads config.matcher of middleware and Vercel the sources of vercel.json, and the
+// [name] patterns of files in api/.
 
-const NAME = /^:([A-Za-z_]\w*)/;
+type Kind = "text" | "literal" | "name" | "group" | "open" | "close" | "modifier";
+type Piece = [kind: Kind, value: string];
 
 /** The group that stands at *start* of *pattern*, its parentheses included. */
 function group(pattern: string, start: number): string {
   let depth = 0;
   for (let i = start; i < pattern.length; i++) {
     if (pattern[i] === "\\") i++;
-    else if (pattern[i] === "(") depth++;
+    else if (pattern[i] === "(" && ++depth > 1 && pattern[i + 1] !== "?") throw wrong(pattern, "has a group within a group: write (?:...)");
     else if (pattern[i] === ")" && --depth === 0) return pattern.slice(start, i + 1);
   }
-  throw new TypeError(`the matcher ${pattern} has an open parenthesis`);
+  throw wrong(pattern, "has an open parenthesis");
 }
 
+const wrong = (pattern: string, reason: string) => new TypeError(`the matcher ${pattern} ${reason}`);
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const KINDS: Record<string, Kind> = { "{": "open", "}": "close", "*": "modifier", "+": "modifier", "?": "modifier" };
 
-/** Compile "/blog/:slug*", "/((?!api|static).*)", "/:lang(en|de)/about" and the like. Throws a TypeError for what is no pattern. */
-export function compile(pattern: string): RegExp {
-  if (!pattern.startsWith("/")) throw new TypeError(`the matcher ${pattern} must begin with /`);
-  let out = "";
+function pieces(pattern: string): Piece[] {
+  const found: Piece[] = [];
   for (let i = 0; i < pattern.length;) {
-    // A slash before a parameter belongs to it: "/:slug*" also matches nothing.
-    const slash = pattern[i] === "/" ? "/" : "";
-    const rest = pattern.slice(i + slash.length);
-    const name = NAME.exec(rest);
-    if (name === null && rest[0] !== "(") {
-      out += slash === "" ? escaped(pattern[i]) : "/";
-      i += 1;
-      continue;
-    }
-    let next = i + slash.length + (name?.[0].length ?? 0);
-    let body = "[^\\/#\\?]+?";
-    if (pattern[next] === "(") {
-      const own = group(pattern, next);
-      body = own.slice(1, -1);
-      next += own.length;
-    }
-    const modifier = /[?*+]/.test(pattern[next] ?? "") ? pattern[next++] : "";
-    const repeated = modifier === "*" || modifier === "+" ? `(?:${body})(?:${slash}(?:${body}))*` : `(?:${body})`;
-    out += modifier === "" || modifier === "+" ? slash + repeated : `(?:${slash}${repeated})?`;
-    i = next;
+    const char = pattern[i];
+    let whole = char;
+    if (char === "(") {
+      whole = group(pattern, i);
+      found.push(["group", whole.slice(1, -1)]);
+    } else if (char === ":") {
+      whole = /^:\w+/.exec(pattern.slice(i))?.[0] ?? "";
+      if (whole === "") throw wrong(pattern, "has a : without a name");
+      found.push(["name", whole.slice(1)]);
+    } else if (char === "\\") {
+      whole = pattern.slice(i, i + 2);
+      found.push(["literal", whole.slice(1)]);
+    } else found.push([KINDS[char] ?? "text", char]);
+    i += whole.length;
   }
-  return new RegExp(`^${out === "/" ? "" : out}[/#?]?$`, "i");
+  return found;
 }
 
-/** A function of the path that says whether one of *patterns* matches; without any every path does. */
-export function matcher(patterns: string[]): (path: string) => boolean {
-  const compiled = patterns.map(compile);
-  return compiled.length === 0 ? () => true : (path) => compiled.some((pattern) => pattern.test(path));
+export interface Pattern {
+  regexp: RegExp;
+  names: (string | null)[]; // of its groups, in order; null: a group without a name
+}
+
+/**
+ * Compile "/blog/:slug*", "/((?!api|static).*)", "/:lang(en|de)/about", "/a{/:b}?" and the like. Throws a TypeError for what is no pattern.
+ * *exact* minds case and a slash at the end.
+ */
+export function compile(pattern: string, exact = false): Pattern {
+  if (!pattern.startsWith("/")) throw wrong(pattern, "must begin with /");
+  const all = pieces(pattern);
+  const names: (string | null)[] = [];
+  let at = 0;
+  let out = "";
+  const take = (kind: Kind): string | undefined => all[at]?.[0] === kind ? all[at++][1] : undefined;
+  const text = (): string => {
+    const value = take("text") ?? take("literal");
+    return value === undefined ? "" : value + text();
+  };
+
+  function parameter(before: string, name: string | undefined, body: string | undefined, after: string): string {
+    const modifier = take("modifier") ?? "";
+    const [prefix, suffix] = [escaped(before), escaped(after)];
+    if (name === undefined && body === undefined) return `(?:${prefix}${suffix})${modifier}`;
+    names.push(name ?? null);
+    const one = body ?? (exact ? "[^/]+?" : "[^/#?]+?");
+    if (prefix + suffix === "") return `(${one})${modifier}`;
+    if (modifier === "" || modifier === "?") return `(?:${prefix}(${one})${suffix})${modifier}`;
+    return `(?:${prefix}((?:${one})(?:${suffix}${prefix}(?:${one}))*)${suffix})${modifier === "*" ? "?" : ""}`;
+  }
+
+  while (at < all.length) {
+    const char = take("text");
+    const name = take("name");
+    const body = take("group");
+    if (name !== undefined || body !== undefined) {
+      // A slash or a dot before a parameter belongs to it: "/:slug*" also matches nothing.
+      const own = char === "/" || char === ".";
+      out += (own ? "" : escaped(char ?? "")) + parameter(own ? char : "", name, body, "");
+    } else if (char !== undefined) out += escaped(char);
+    else if (take("open") !== undefined) {
+      const [before, inner, pattern_, after] = [text(), take("name"), take("group"), text()];
+      if (take("close") === undefined) throw wrong(pattern, "has an open brace");
+      out += parameter(before, inner, pattern_, after);
+    } else {
+      const literal = take("literal");
+      if (literal === undefined) throw wrong(pattern, `has a ${all[at][1]} that belongs to nothing`);
+      out += escaped(literal);
+    }
+  }
+  return { regexp: exact ? new RegExp(`^${out}$`) : new RegExp(`^${out === "/" ? "" : out}[/#?]?$`, "i"), names };
+}
+
+export interface Condition {
+  type: "header" | "cookie" | "query" | "host";
+  key?: string;
+  value?: string;
+}
+
+export interface Matcher {
+  source: string;
+  has?: Condition[];
+  missing?: Condition[];
+}
+
+/** Whether *has* and *missing* of a rule agree with the request; what they captured is added to the values. */
+export type Agree = (rule: { has?: Condition[]; missing?: Condition[] }) => (request: Request, values?: Record<string, string>) => boolean;
+
+/** A function that says whether one of *patterns* matches; without any every request does. */
+export function matcher(patterns: (string | Matcher)[], agree?: Agree): (request: Request) => boolean {
+  const rules = patterns.map((pattern) => {
+    const rule = typeof pattern === "string" ? { source: pattern } : pattern;
+    const conditions = rule.has === undefined && rule.missing === undefined ? undefined : agree!(rule);
+    return { regexp: compile(rule.source).regexp, conditions };
+  });
+  if (rules.length === 0) return () => true;
+  return (request) => {
+    const path = new URL(request.url).pathname;
+    return rules.some(({ regexp, conditions }) => regexp.test(path) && (conditions === undefined || conditions(request)));
+  };
 }
 
 export interface FileRoute {
+  dynamic: boolean; // whether its pattern has parameters
   test(path: string): Record<string, string> | null;
   rank: string;
 }
@@ -69,6 +143,7 @@ export function fileRoute(pattern: string): FileRoute {
   });
   const compiled = new RegExp(`^${out.join("")}/?$`);
   return {
+    dynamic: names.length > 0,
     rank,
     test(path) {
       const found = compiled.exec(path);

@@ -79,10 +79,23 @@ function digestStream(createHash: typeof import("node:crypto").createHash) {
 export async function installExtras(source: string): Promise<void> {
   Object.defineProperty(SubtleCrypto.prototype, "timingSafeEqual", { value: timingSafeEqual, configurable: true, writable: true });
   Object.assign(globalThis, { IdentityTransformStream, FixedLengthStream, scheduler: { wait } });
-  if (source.includes("DigestStream")) {
+  if (source.includes("DigestStream") || MD5.test(source)) {
     const { createHash } = await import("node:crypto");
     Object.defineProperty(Crypto.prototype, "DigestStream", { value: digestStream(createHash), configurable: true, writable: true });
+    Object.defineProperty(SubtleCrypto.prototype, "digest", { value: digesting(createHash), configurable: true, writable: true });
   }
+}
+
+const MD5 = /\bMD5\b/i;
+
+/** crypto.subtle.digest with MD5 too, which Cloudflare has for what is older than it. */
+function digesting(createHash: typeof import("node:crypto").createHash) {
+  const real = SubtleCrypto.prototype.digest;
+  return async function digest(this: SubtleCrypto, algorithm: AlgorithmIdentifier, data: BufferSource): Promise<ArrayBuffer> {
+    const name = typeof algorithm === "string" ? algorithm : algorithm?.name;
+    if (String(name).toUpperCase() !== "MD5") return await real.call(this, algorithm, data);
+    return new Uint8Array(createHash("md5").update(bytes(data)).digest()).buffer;
+  };
 }
 
 function wait(ms: number, options: { signal?: AbortSignal } = {}): Promise<void> {

@@ -66,6 +66,12 @@ function extras(region: string): Extras {
   ]);
 }
 
+/** Cloudflare's own, from before getSetCookie(). */
+function getAll(this: Headers, name: string): string[] {
+  if (String(name).toLowerCase() !== "set-cookie") throw new TypeError('getAll() can only be used with the header name "Set-Cookie".');
+  return this.getSetCookie();
+}
+
 export function installIncoming(settings: Settings): void {
   function cfOf(request: Request): Cf | undefined {
     let cf = described.get(request);
@@ -73,9 +79,10 @@ export function installIncoming(settings: Settings): void {
     return cf;
   }
   dressRequests(extras(settings.region), (from, to, init) => {
-    const cf = (init as { cf?: Cf } | undefined)?.cf ?? cfOf(from);
+    const cf = (init as { cf?: Cf } | undefined)?.cf ?? (from instanceof Request ? cfOf(from) : undefined);
     if (cf !== undefined) described.set(to, cf);
   });
+  Object.defineProperty(Headers.prototype, "getAll", { configurable: true, writable: true, value: getAll });
   Object.defineProperty(Request.prototype, "cf", {
     configurable: true,
     enumerable: true,

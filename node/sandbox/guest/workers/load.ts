@@ -26,11 +26,11 @@ export async function prepare(given: Given): Promise<(load: Load) => Promise<Pro
   const { host, settings, source, services } = given;
   const named = async <T>(pattern: RegExp, path: string) => pattern.test(source) ? await part(path) as T : undefined;
   const caches = await named<typeof import("./cache.ts")>(/\bcaches\b/, "./cache.ts");
-  const sockets = await named<typeof import("./websocket.ts")>(/\bWebSocketPair\b/, "./websocket.ts");
+  const sockets = await named<typeof import("./websocket.ts")>(/\bWebSocketPair\b|\bwebSocket\b|["'`]websocket["'`]/, "./websocket.ts");
   const events = await named<typeof import("./events.ts")>(/\baddEventListener\b/, "./events.ts");
   const rewriter = await named<typeof import("./rewriter.ts")>(/\bHTMLRewriter\b/, "./rewriter.ts");
   const extras = await named<typeof import("./extras.ts")>(
-    /\btimingSafeEqual\b|\bDigestStream\b|\bFixedLengthStream\b|\bIdentityTransformStream\b|\bscheduler\b/,
+    /\btimingSafeEqual\b|\bDigestStream\b|\bFixedLengthStream\b|\bIdentityTransformStream\b|\bscheduler\b|["'`]md5["'`]/i,
     "./extras.ts",
   );
   const HTMLRewriter = await rewriter?.makeRewriter(host);

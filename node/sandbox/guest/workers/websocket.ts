@@ -1,4 +1,5 @@
-// WebSocketPair: two ends of one channel in memory. The end that a response carries is joined to the client's connection.
+// WebSocketPair: two ends of one channel in memory. The end that a response carries is joined to the client's connection. And the other way
+// round: fetch() with `Upgrade: websocket` opens the engine's own WebSocket, which goes out where fetch() goes out, and answers with an end.
 
 import type { Program } from "../answer.ts";
 
@@ -71,7 +72,15 @@ class End extends EventTarget {
       else socket.close();
     });
     socket.addEventListener("open", () => end.accept());
-    socket.addEventListener("message", (event) => end.readyState === End.OPEN && end.send(event.data));
+    socket.addEventListener("message", (event) => {
+      if (end.readyState !== End.OPEN) return;
+      try {
+        end.send(event.data);
+      } catch (error) {
+        socket.close(); // nobody takes what it says
+        throw error;
+      }
+    });
     socket.addEventListener(
       "close",
       (event) => end.#peer.#deliver(new CloseEvent("close", { code: event.code, reason: event.reason, wasClean: event.wasClean })),
@@ -111,6 +120,46 @@ class WebSocketPair {
   }
 }
 
+// What the engine says itself.
+const HANDSHAKE = /^(?:connection|content-length|host|keep-alive|transfer-encoding|upgrade|user-agent|sec-websocket-.*)$/;
+
+/** Open a connection to *request*'s URL; the answer carries the program's end of it, or none when the server did not agree. */
+async function dial(request: Request, carried: WeakMap<Response, End>): Promise<Response> {
+  if (!/^https?:/.test(request.url)) throw new TypeError(`fetch cannot reach ${new URL(request.url).protocol} URLs`);
+  const url = request.url.replace(/^http/, "ws");
+  const { headers, signal } = request;
+  signal.throwIfAborted();
+  const protocols = (headers.get("sec-websocket-protocol") ?? "").split(",").map((text) => text.trim()).filter((text) => text !== "");
+  const options = { protocols, headers: [...headers].filter(([name]) => !HANDSHAKE.test(name)) };
+  const socket = new WebSocket(url, options as unknown as string[]);
+  const [mine, other] = End.pair();
+  End.join(other, socket);
+  const opened = await new Promise<boolean | number>((resolve, reject) => {
+    signal.addEventListener("abort", () => (socket.close(), reject(signal.reason)), { once: true });
+    socket.addEventListener("open", () => resolve(true));
+    socket.addEventListener("error", (event) => {
+      const said = (event as ErrorEvent).message ?? "";
+      const status = Number(/Invalid status code: ([1-5]\d\d)/.exec(said)?.[1]);
+      if (status >= 200) resolve(status);
+      else reject(new TypeError(`the WebSocket could not be opened: ${said}`));
+    });
+  });
+  if (opened !== true) return Object.defineProperty(new Response(null, { status: Number(opened) }), "webSocket", { value: null });
+  const agreed: HeadersInit = socket.protocol === "" ? {} : { "sec-websocket-protocol": socket.protocol };
+  const response = new Response(null, { headers: { upgrade: "websocket", ...agreed } });
+  carried.set(response, mine);
+  return Object.defineProperties(response, { status: { value: 101 }, webSocket: { value: mine } });
+}
+
+function dialing(realFetch: typeof fetch, carried: WeakMap<Response, End>): typeof fetch {
+  const RealRequest = Request;
+  const wanted = (headers: HeadersInit | undefined) => headers !== undefined && new Headers(headers).get("upgrade")?.toLowerCase() === "websocket";
+  return function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+    if (!wanted(init?.headers ?? (input instanceof RealRequest ? input.headers : undefined))) return realFetch(input, init);
+    return (async () => dial(new Request(input, init), carried))();
+  };
+}
+
 /** Put WebSocketPair and `new Response(null, { status: 101, webSocket })` in place; the result makes a program answer with them. */
 export function installWebSockets(host: typeof Deno): (program: Program) => Program {
   const carried = new WeakMap<Response, End>();
@@ -129,7 +178,7 @@ export function installWebSockets(host: typeof Deno): (program: Program) => Prog
     },
   });
   RealResponse.prototype.constructor = Outer;
-  Object.assign(globalThis, { Response: Outer, WebSocketPair });
+  Object.assign(globalThis, { Response: Outer, WebSocketPair, fetch: dialing(globalThis.fetch, carried) });
 
   function joined(request: Request, result: unknown): unknown {
     const end = result instanceof RealResponse ? carried.get(result) : undefined;
