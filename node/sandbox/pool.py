@@ -307,10 +307,7 @@ class Pool:
                 held.asked_at, held.asked_cpu_s = now, cpu_s
                 asking.append(slot)
             if step_s >= _BUSY_STEP_S or now - held.memory_at >= _MEMORY_EVERY_S:
-                before, held.memory_bytes = held.memory_bytes, held.guest.memory_bytes() or 0
-                held.memory_at = now
-                if held.memory_bytes - before >= _GROWING_BYTES:
-                    pause_s = min(pause_s or _FAST_S, _FAST_S)
+                pause_s = self._weigh(pause_s, held, now)
         try:
             counters = await self._ingress.counters(asking) if asking else {}
             self._judge(readings, counters)
@@ -329,6 +326,13 @@ class Pool:
         meter, budget = held.state.meter, held.state.budget
         left = left_s(meter, cpu_s, budget) if held.state.serves and meter is not None else budget.cpu_s
         return min(pause_s or _SLOW_S, max(_LEFT_SHARE * left, _NEAREST_S))
+
+    @staticmethod
+    def _weigh(pause_s: float | None, held: _Held, now: float) -> float | None:
+        """Look at the memory of *held* and return how soon to look again, by now that it may be growing."""
+        before, held.memory_bytes = held.memory_bytes, (held.guest.memory_bytes() if held.guest else None) or 0
+        held.memory_at = now
+        return min(pause_s or _FAST_S, _FAST_S) if held.memory_bytes - before >= _GROWING_BYTES else pause_s
 
     @staticmethod
     def _suspects(held: _Held, cpu_s: float) -> bool:
