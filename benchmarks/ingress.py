@@ -134,6 +134,7 @@ backend deno
     )
     process = await children.spawn([engines.find("haproxy").path, "-db", "-f", config])
     stack.push_async_callback(children.stop, process, grace_s=2)
+    await peers.accepts(process, BARE, 7482)
     return process.pid
 
 

@@ -71,14 +71,20 @@ async def _start(argv: list[str | Path], folder: Path, port: int, stack: context
         argv, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     stack.push_async_callback(children.stop, process, grace_s=2)
+    await accepts(process, ADDRESS, port)
+    return process.pid
+
+
+async def accepts(process: asyncio.subprocess.Process, address: str, port: int) -> None:
+    """Wait until *process* accepts connections. Raises ConnectionRefusedError when it has ended, or does not in time."""
     deadline = time.monotonic() + _READY_WITHIN_S
     while True:
         try:
-            _, writer = await asyncio.open_connection(ADDRESS, port)
+            _, writer = await asyncio.open_connection(address, port)
         except ConnectionRefusedError:
             if time.monotonic() > deadline or process.returncode is not None:
                 raise
             await asyncio.sleep(0.05)
         else:
             writer.close()
-            return process.pid
+            return

@@ -42,7 +42,7 @@ class NodeConfig:
     warm_sandboxes: int = 2  # processes that wait for a program
     idle_s: float = 300.0  # without a request before a function's sandbox ends
     activation_s: float = 10.0  # that a request is held while its function starts
-    haproxy_threads: int = 2
+    haproxy_threads: int = 0  # 0: one for every two processors, which leaves the others to the sandboxes
     max_connections: int = 4000
     boot_cpu_s: float = 1.0
     boot_wall_s: float = 10.0
@@ -86,7 +86,7 @@ def check(settings: NodeConfig) -> list[Violation]:
         ("idle_s", settings.idle_s, 0.1, 86_400),
         ("activation_s", settings.activation_s, 0.1, 60),
         ("load_limit", settings.load_limit, 0, 1000),
-        ("haproxy_threads", settings.haproxy_threads, 1, 64),
+        ("haproxy_threads", settings.haproxy_threads, 0, 64),
         ("edge_cache_mib", settings.edge_cache_mib, 0, 4095),
     ]
     found += [

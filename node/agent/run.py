@@ -1,6 +1,7 @@
 """Puts the agent together, runs it until it is told to stop, and takes it apart in order."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from nearhop import engines, log, tasks
@@ -137,7 +138,7 @@ def _ingress_settings(settings: NodeConfig, sockets: Path, maps: Path) -> render
         run_dir=str(sockets),
         map_dir=str(maps.resolve()),
         trusted_proxies=config.networks(settings.trusted_proxies),
-        threads=settings.haproxy_threads,
+        threads=settings.haproxy_threads or max(1, len(os.sched_getaffinity(0)) // 2),
         max_connections=settings.max_connections,
         proxy_protocol=config.networks(settings.proxy_protocol),
         tls_listen=tuple(settings.tls_listen),

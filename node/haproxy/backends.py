@@ -1,10 +1,11 @@
 """The backends: what a function is told of a request, its limits, and where the request goes. Pure."""
 
-from node.haproxy import cache, pages, routing
+from collections.abc import Mapping
+
+from node.haproxy import cache, clients, pages, routing
 from node.haproxy.routing import field
 from node.haproxy.settings import (
     ACTIVATOR,
-    COUNTRIES,
     STATIC,
     Ingress,
     activator_socket,
@@ -21,6 +22,7 @@ WALL_MS = 30_000  # the same
 # What a client says of itself, of its place, or of who asked before it, in a header that only a platform may set.
 _SPOOFED_PREFIXES = ("x-nearhop-", "x-forwarded-", "cf-", "x-vercel-")
 _TOLD = "exception exceeded_subrequests exceeded_body"  # the reasons that only the sandbox itself knows
+_VERSION = "%[var(txn.route),word(3,|)]"
 _NO_LIMITS = "!{ var(txn.limits) -m found }"
 _SPOOFED = ("x-real-ip", "x-request-id", "forwarded", "true-client-ip", "cdn-loop")
 
@@ -28,15 +30,19 @@ _SPOOFED = ("x-real-ip", "x-request-id", "forwarded", "true-client-ip", "cdn-loo
 def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
     """Render the lines that all backends of functions share, those *is_kept* of functions whose answers the edge cache keeps."""
     # An `allow` here ends the rules of the backend itself too, and so its cache's.
-    plain = [] if is_kept else [f"http-request allow if {{ be_conn le {_FEW} }} {_NO_LIMITS}"]
+    alone = f"!{{ var(txn.route),field({routing.SHARE},|) -m found }}"
+    plain = [
+        f"http-request allow if {{ be_conn le {_FEW} }} {_NO_LIMITS}",
+        f"http-request allow if {{ be_conn le {CONCURRENCY} }} {_NO_LIMITS} {alone}",
+    ]
     return [
         "balance first",  # the sandbox; after a failure the one retry avoids it, and so goes to the sink
         pages.asked_for_json(),
         f"http-request set-timeout server var(txn.route),word(4,|) unless {{ var(txn.route) -m end |{WALL_MS} }}",
         *(f"http-request del-header {name} -m beg" for name in _SPOOFED_PREFIXES),
         *(f"http-request del-header {name}" for name in _SPOOFED),
-        _told(ingress),
-        *plain,
+        *_told(ingress),
+        *([] if is_kept else plain),
         f"http-request set-var(txn.quota) var(txn.route),field({routing.SHARE},|) if {_NO_LIMITS}",
         f"http-request set-var(txn.reason) str(exceeded_concurrency) if {{ be_conn gt {CONCURRENCY} }} {_NO_LIMITS}",
         "http-request set-var(txn.reason) str(exceeded_concurrency) if { var(txn.quota) -m found } { be_conn,sub(txn.quota) gt 0 }",
@@ -45,11 +51,12 @@ def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
         *_limits(ingress),
         "",
         "http-response deny deny_status 502 if { srv_id 2 }",
-        "http-response set-var(txn.from) bool(1)",
+        f"http-response set-var(txn.from) {'int(0)' if is_kept else 'fc_http_major'}",
         f"http-response set-var(txn.reason) res.hdr(x-nearhop-reason) if {{ status 500 413 }} {{ res.hdr(x-nearhop-reason) {_TOLD} }}",
         "http-response del-header x-nearhop- -m beg",
         "http-response del-header x-request-id",
-        "http-response add-header x-nearhop-version %[var(txn.route),word(3,|)]",
+        _named(ingress),
+        "http-response add-header x-nearhop-version %[var(txn.route),word(3,|)] unless { var(txn.from) -m int 1 }",
         "http-response add-header x-nearhop-reason %[var(txn.reason)] if { status 500 413 } { var(txn.reason) -m found }",
     ]
 
@@ -89,22 +96,37 @@ def tables() -> dict[str, list[str]]:
     }
 
 
-def _told(ingress: Ingress) -> str:
+def _told(ingress: Ingress) -> list[str]:
     # One rule for nine headers, which the ingress writes to the sandbox's HTTP/1 connection as they stand: nine rules cost three times as much.
     headers = {
         "x-nearhop-node": ingress.node,
         "x-nearhop-region": ingress.region,
         "x-nearhop-function": "%[var(txn.route),word(2,|)]",
-        "x-nearhop-version": "%[var(txn.route),word(3,|)]",
-        "x-nearhop-country": f"%[src,map_ip({COUNTRIES},XX)]",
+        "x-nearhop-version": _VERSION,
         "x-request-id": "%[unique-id]",
-        "x-real-ip": "%[src]",
-        "x-forwarded-for": "%[src]",
-        "x-forwarded-proto": "%[var(sess.proto,http)]",
     }
+    return [
+        clients.protocol(f"|| {clients.KNOWN}"),
+        f"{_joined('http-request', headers | clients.headers(known=True))} if {clients.KNOWN}",
+        f"{_joined('http-request', headers | clients.headers(known=False))} unless {clients.KNOWN}",
+    ]
+
+
+def _named(ingress: Ingress) -> str:
+    # The same for a client of HTTP/1, whose answer needs nothing else then; HTTP/2 takes one header at a time.
+    headers = {
+        "x-nearhop-node": ingress.node,
+        "x-nearhop-region": ingress.region,
+        "x-nearhop-version": _VERSION,
+        "x-request-id": "%[unique-id]",
+    }
+    return f"{_joined('http-response', headers)} if {{ var(txn.from) -m int 1 }}"
+
+
+def _joined(rules: str, headers: Mapping[str, str]) -> str:
     first, *rest = headers.items()
     text = first[1] + "".join(rf"\r\n{name}: {value}" for name, value in rest)
-    return f'http-request add-header {first[0]} "{text}"'
+    return f'{rules} add-header {first[0]} "{text}"'
 
 
 def _limits(ingress: Ingress) -> list[str]:

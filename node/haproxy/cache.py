@@ -8,6 +8,7 @@ and the host map sends a function's requests there once it is known to give such
 then noted in the map of caching functions. HAProxy 2.8 hangs on cache rules in a `defaults` section.
 """
 
+from node.haproxy import clients
 from node.haproxy.settings import CACHING, Ingress
 
 MAX_AGE_S = 86_400  # however long an answer may be kept by its own words
@@ -40,8 +41,9 @@ def requests() -> list[str]:
     """Render the rules that answer a request from the cache. Unsafe methods pass them too: they end what is kept for their URL."""
     key = "|".join(f"%[var(txn.route),field({number},|)]" for number in (2, 3, 5))
     rules = [
+        clients.protocol().removeprefix("http-request "),
         "set-var(txn.asked) req.fhdr(host)",
-        f"set-header host %[var(txn.asked),lower]|%[var(sess.proto,http)]|{key}",
+        f"set-header host %[var(txn.asked),lower]|%[var(txn.proto)]|{key}",
         f"cache-use {_NAME}",
         "set-header host %[var(txn.asked)]",
     ]

@@ -55,6 +55,7 @@ def _global(ingress: Ingress) -> list[str]:
         "stats timeout 1m",
         f"nbthread {ingress.threads}",
         f"maxconn {ingress.max_connections}",
+        "tune.memory.hot-size 8388608",  # of each thread: what a retry would need is kept for each request, more than the default holds at once
         "noreuseport",  # a second process on the same address must fail, not share it
         "hard-stop-after 30s",
         "tune.http.maxhdr 100",

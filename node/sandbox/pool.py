@@ -25,12 +25,13 @@ from node.sandbox.process import Guest, Message
 _IDLE_S = 0.05  # between samples once nothing has used CPU for _IDLE_AFTER_S
 _IDLE_AFTER_S = 1.0
 _SLOW_S = 0.02
-_FAST_S = 0.004
+_FAST_S = 0.004  # while one takes memory
 _NEAREST_S = 0.001
-_NEAR_SHARE = 0.5  # of a budget: who has less left and goes on spending is looked at ever more often
+_LEFT_SHARE = 0.5  # of what is left of a budget, as if it were spent on one processor: before it is gone on two, who spends it is looked at
 _SPENDING_SHARE = 0.1  # of one processor, between two samples: as much as _BUSY_STEP_S in _SLOW_S
 _BUSY_STEP_S = 0.002  # CPU between two samples that makes the next one fast
 _MEMORY_EVERY_S = 0.25
+_GROWING_BYTES = 4 << 20  # from one look to the next
 _DRAIN_POLL_S = 0.05
 _LOAD_EVERY_S = 0.5  # between questions about what the sandboxes that spend CPU serve
 _LOAD_STEP_S = 30e-6  # CPU since the last question that one request costs at least
@@ -310,7 +311,7 @@ class Pool:
                 continue
             step_s = cpu_s - held.last_cpu_s
             if step_s >= _BUSY_STEP_S or step_s >= _SPENDING_SHARE * elapsed_s:
-                pause_s = self._sooner(pause_s, held, cpu_s, step_s)
+                pause_s = self._sooner(pause_s, held, cpu_s)
             if step_s >= IDLE_STEP_S:
                 self._active_at = now
             held.last_cpu_s = cpu_s
@@ -323,8 +324,7 @@ class Pool:
                 held.asked_at, held.asked_cpu_s = now, cpu_s
                 asking.append(slot)
             if step_s >= _BUSY_STEP_S or now - held.memory_at >= _MEMORY_EVERY_S:
-                held.memory_bytes = held.guest.memory_bytes() or 0
-                held.memory_at = now
+                pause_s = self._weigh(pause_s, held, now)
         try:
             counters = await self._ingress.counters(asking) if asking else {}
             self._judge(readings, counters)
@@ -338,13 +338,18 @@ class Pool:
         return pause_s
 
     @staticmethod
-    def _sooner(pause_s: float | None, held: _Held, cpu_s: float, step_s: float) -> float | None:
+    def _sooner(pause_s: float | None, held: _Held, cpu_s: float) -> float | None:
         """Return how soon to look again, by now that *held* spends as well."""
         meter, budget = held.state.meter, held.state.budget
         left = left_s(meter, cpu_s, budget) if held.state.serves and meter is not None else budget.cpu_s
-        if left >= _NEAR_SHARE * budget.cpu_s:
-            return min(pause_s or _FAST_S, _FAST_S) if step_s >= _BUSY_STEP_S else pause_s
-        return min(pause_s or _FAST_S, max(left, _NEAREST_S))
+        return min(pause_s or _SLOW_S, max(_LEFT_SHARE * left, _NEAREST_S))
+
+    @staticmethod
+    def _weigh(pause_s: float | None, held: _Held, now: float) -> float | None:
+        """Look at the memory of *held* and return how soon to look again, by now that it may be growing."""
+        before, held.memory_bytes = held.memory_bytes, (held.guest.memory_bytes() if held.guest else None) or 0
+        held.memory_at = now
+        return min(pause_s or _FAST_S, _FAST_S) if held.memory_bytes - before >= _GROWING_BYTES else pause_s
 
     @staticmethod
     def _suspects(held: _Held, cpu_s: float) -> bool:

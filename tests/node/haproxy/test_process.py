@@ -94,6 +94,39 @@ async def test_a_sandbox_sees_our_headers_and_no_forged_ones(
     assert answer.headers["x-request-id"] == seen["x-request-id"]
 
 
+async def test_a_proxys_connection_has_many_clients(
+    ingress: Ingress, sandbox: None, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    source = tmp_path / "countries.cache"
+    source.write_text("0.0.0.0/1 US\n127.0.0.0/8 XX\n128.0.0.0/1 DE\n")
+    await ingress.load_countries(source)
+    told = []
+    for forwarded in (
+        {},
+        {"x_forwarded_for": "8.8.8.8", "x_forwarded_proto": "https"},
+        {"x_forwarded_for": "203.0.113.9"},
+        {},
+    ):
+        head = (await ask(client, **forwarded)).text
+        seen = dict(line.split(": ", 1) for line in head.splitlines()[1:] if line)
+        told.append((seen["x-real-ip"], seen["x-forwarded-for"], seen["x-nearhop-country"], seen["x-forwarded-proto"]))
+    own = ("127.0.0.1", "127.0.0.1", "XX", "http")
+    assert told == [own, ("8.8.8.8", "8.8.8.8", "US", "https"), ("203.0.113.9", "203.0.113.9", "DE", "http"), own]
+
+
+async def test_clients_of_http_1_and_2_are_told_the_same(
+    ingress: Ingress, sandbox: None, client: httpx.AsyncClient
+) -> None:
+    async with httpx.AsyncClient(base_url=client.base_url, http1=False, http2=True) as second:
+        answers = [await ask(client), await ask(second)]
+    assert [answer.http_version for answer in answers] == ["HTTP/1.1", "HTTP/2"]
+    for answer in answers:
+        names = ("x-nearhop-node", "x-nearhop-region", "x-nearhop-version")
+        assert [answer.headers.get_list(name) for name in names] == [["tokyo-1"], ["tokyo"], ["3"]]
+        (request_id,) = answer.headers.get_list("x-request-id")
+        assert f"x-request-id: {request_id}\r\n" in answer.text
+
+
 @pytest.mark.parametrize(
     ("forwarded", "client_address"),
     [

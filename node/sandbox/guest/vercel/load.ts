@@ -100,7 +100,7 @@ function extras(region: string): Extras {
     ["x-vercel-ip-postal-code", ofPlace("postal_code")],
     ["x-vercel-ip-continent", ofPlace("continent")],
     ["x-vercel-ip-as-number", ofPlace("asn")],
-    ["x-vercel-id", (get) => `${region}::${(get("x-request-id") ?? "").replaceAll("-", "").slice(0, 16)}`],
+    ["x-vercel-id", (get) => `${region}::${(get("x-request-id") ?? "").replaceAll("-", "").slice(-16)}`],
     ["x-vercel-forwarded-for", (get) => get("x-forwarded-for")],
     ["x-forwarded-host", (get) => get("host")],
   ]);

@@ -60,7 +60,7 @@ function extras(region: string): Extras {
   return new Map<string, Extra>([
     ["cf-connecting-ip", (get) => get("x-real-ip")],
     ["cf-ipcountry", (get) => get("x-nearhop-country") ?? "XX"],
-    ["cf-ray", (get) => (get("x-request-id") ?? "").replaceAll("-", "").slice(0, 16) + suffix],
+    ["cf-ray", (get) => (get("x-request-id") ?? "").replaceAll("-", "").slice(-16) + suffix],
     ["cf-visitor", (get) => get("x-forwarded-proto") === "https" ? '{"scheme":"https"}' : '{"scheme":"http"}'],
     ...visitor,
   ]);
