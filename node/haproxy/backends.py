@@ -57,7 +57,7 @@ def defaults(ingress: Ingress, *, is_kept: bool) -> list[str]:
         "http-response del-header x-request-id",
         _named(ingress),
         "http-response add-header x-nearhop-version %[var(txn.route),word(3,|)] unless { var(txn.from) -m int 1 }",
-        "http-response add-header x-nearhop-reason %[var(txn.reason)] if { status 500 413 } { var(txn.reason) -m found }",
+        "http-response add-header x-nearhop-reason %[var(txn.reason)] if { var(txn.reason) -m found } { status 500 413 }",
     ]
 
 
@@ -106,7 +106,7 @@ def _told(ingress: Ingress) -> list[str]:
         "x-request-id": "%[unique-id]",
     }
     return [
-        clients.protocol(f"|| {clients.KNOWN}"),
+        clients.protocol(clients.KNOWN),
         f"{_joined('http-request', headers | clients.headers(known=True))} if {clients.KNOWN}",
         f"{_joined('http-request', headers | clients.headers(known=False))} unless {clients.KNOWN}",
     ]

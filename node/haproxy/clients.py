@@ -57,11 +57,10 @@ def headers(*, known: bool) -> dict[str, str]:
     }
 
 
-def protocol(*conditions: str) -> str:
-    """Render the rule after which txn.proto is the protocol by which the client asked."""
-    return " ".join(
-        ["http-request set-var(txn.proto) var(sess.proto,http) unless { var(txn.proto) -m found }", *conditions]
-    )
+def protocol(*unless: str) -> str:
+    """Render the rule after which txn.proto is the protocol by which the client asked, *unless* something else holds."""
+    conditions = " || ".join([*unless, "{ var(txn.proto) -m found }"])
+    return f"http-request set-var(txn.proto) var(sess.proto,http) unless {conditions}"
 
 
 def _source(ranges: tuple[Network, ...]) -> str:

@@ -85,7 +85,7 @@ def _checks(ingress: Ingress) -> list[str]:
         f"{_REASON} str(url_too_long) if {{ url,length gt {ingress.max_url_bytes} }}",
         f"{_REASON} str(exceeded_body) if {{ req.hdr_val(content-length) gt {BODY_BYTES} }} !{{ var(txn.limits) -m found }}",
         # RFC 9112 section 6.1; the other kinds HAProxy refuses or rewrites by itself
-        f"{_REASON} str(bad_framing) if HTTP_1.0 {{ req.hdr_cnt(transfer-encoding) gt 0 }}",
+        f"{_REASON} str(bad_framing) if {{ req.hdr_cnt(transfer-encoding) gt 0 }} HTTP_1.0",
     ]
 
 

@@ -93,6 +93,8 @@ def _bind(root: str, bind: Bind) -> None:
 def become(plan: Plan, *, root: bool) -> None:
     """Give up what the plan does not leave: limits first, seccomp last, because it refuses what the others need."""
     _limit(plan)
+    # It takes no processor from anyone by waking up, least of all from the ingress, which would hand it one request at a time: sched(7).
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     kernel.no_new_privileges()
     if root:
         kernel.drop_bounding_set()

@@ -63,6 +63,8 @@ async def test_a_sandbox_of_ones_own(launcher: Launcher, tmp_path: Path) -> None
             assert min(int(uid) for uid in status["Uid"].split()) > 1 << 30
         assert guest.cpu_s()
         assert guest.memory_bytes()
+        threads = [int(thread.name) for thread in Path(f"/proc/{guest.pid}/task").iterdir()]
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
         guest.kill()
         assert await running == -signal.SIGKILL
 
