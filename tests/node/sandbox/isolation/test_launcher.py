@@ -43,6 +43,10 @@ def status_of(guest: Guest) -> dict[str, str]:
     return dict(line.split(":\t", 1) for line in Path(f"/proc/{guest.pid}/status").read_text().splitlines())
 
 
+def policies_of(guest: Guest) -> set[int]:
+    return {os.sched_getscheduler(int(thread.name)) for thread in Path(f"/proc/{guest.pid}/task").iterdir()}
+
+
 async def get(socket: Path) -> str:
     async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(socket))) as client:
         return (await client.get("http://a.example.org/")).text
@@ -63,8 +67,7 @@ async def test_a_sandbox_of_ones_own(launcher: Launcher, tmp_path: Path) -> None
             assert min(int(uid) for uid in status["Uid"].split()) > 1 << 30
         assert guest.cpu_s()
         assert guest.memory_bytes()
-        threads = [int(thread.name) for thread in Path(f"/proc/{guest.pid}/task").iterdir()]
-        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
+        assert policies_of(guest) == {os.SCHED_BATCH}
         guest.kill()
         assert await running == -signal.SIGKILL
 
