@@ -14,6 +14,7 @@ ALONE = (
     "tests/controlplane/router/test_witnesses.py",
     "tests/deploy/test_up.py",
     "tests/node/agent/test_agent.py",
+    "tests/node/agent/test_lifecycle.py::test_a_busy_function_gets_more_sandboxes",
     "tests/node/agent/test_trouble.py",
 )
 
