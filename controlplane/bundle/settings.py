@@ -9,15 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controlplane.bundle.errors import UnusableSource
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimiter:
-    """A binding that the program asks whether a key may go on."""
-
-    name: str
-    limit: int
-    period_s: int
+from nearhop.spec import EdgeRoute, RateLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +22,6 @@ class AssetSettings:
     not_found_handling: str = "none"
     program_first: bool = False
     program_first_paths: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeRoute:
-    """Which export of the bundle answers a path."""
-
-    path: str
-    export: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 from controlplane.bundle import routing
 from controlplane.bundle.dialect import is_edge, without_prose
 from controlplane.bundle.errors import UnusableSource
-from controlplane.bundle.settings import AssetSettings, EdgeRoute, Keys, Settings
+from controlplane.bundle.settings import AssetSettings, Keys, Settings
+from nearhop.spec import EdgeRoute
 
 SUFFIXES = (".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs")
 MIDDLEWARE = tuple(f"{folder}middleware{suffix}" for folder in ("", "src/") for suffix in SUFFIXES)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from controlplane.bundle.errors import UnusableSource
-from controlplane.bundle.settings import AssetSettings, Keys, RateLimiter, Settings
+from controlplane.bundle.settings import AssetSettings, Keys, Settings
 from nearhop import names
 from nearhop.packs import HTML_HANDLING, NOT_FOUND_HANDLING
+from nearhop.spec import RateLimiter
 
 _NO_BINDING = "the platform has no such binding, and a program that uses it would not run"
 _MEANINGFUL = {

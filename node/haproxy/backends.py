@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from nearhop.spec import Limits
 from node.haproxy import cache, clients, pages, routing
 from node.haproxy.routing import field
 from node.haproxy.settings import (
@@ -16,9 +17,9 @@ from node.haproxy.settings import (
     slot_socket,
 )
 
-CONCURRENCY = 500  # of a function without limits of its own: the contract's default
+CONCURRENCY = Limits().concurrency  # of a function without limits of its own
 _FEW = 50  # requests in flight that no sandbox is refused for
-WALL_MS = 30_000  # the same
+WALL_MS = Limits().wall_ms
 # What a client says of itself, of its place, or of who asked before it, in a header that only a platform may set.
 _SPOOFED_PREFIXES = ("x-nearhop-", "x-forwarded-", "cf-", "x-vercel-")
 _TOLD = "exception exceeded_subrequests exceeded_body"  # the reasons that only the sandbox itself knows

@@ -6,10 +6,11 @@ that ends the rules for the others, and what is wrong with a request is told by 
 
 from zlib import crc32
 
+from nearhop.spec import Limits
 from node.haproxy import cache, clients, pages, routing
 from node.haproxy.settings import HEALTH_PATH, WALLS, Ingress
 
-BODY_BYTES = 10 << 20  # of a function without limits of its own: the contract's default
+BODY_BYTES = Limits().request_body_bytes  # of a function without limits of its own
 _FUNCTION = "%[var(txn.route),word(2,|)]"
 _REASON = "http-request set-var(txn.reason)"
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from controlplane.bundle import vercel
 from controlplane.bundle.errors import UnusableSource
-from controlplane.bundle.settings import AssetSettings, EdgeRoute, Settings
+from controlplane.bundle.settings import AssetSettings, Settings
+from nearhop.spec import EdgeRoute
 
 
 def settings(**more: Any) -> Settings:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from controlplane.bundle import wrangler
 from controlplane.bundle.errors import UnusableSource
-from controlplane.bundle.settings import AssetSettings, RateLimiter, Settings
+from controlplane.bundle.settings import AssetSettings, Settings
+from nearhop.spec import RateLimiter
 
 FULL = """
 "$schema" = "node_modules/wrangler/config-schema.json"

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from controlplane.bundle.assets import AssetPack
 from controlplane.bundle.bundler import Bundle
-from controlplane.bundle.settings import AssetSettings, EdgeRoute, RateLimiter, Settings
+from controlplane.bundle.settings import AssetSettings, Settings
 from controlplane.client import manifesting
-from nearhop.spec import Dialect
+from nearhop.spec import Dialect, EdgeRoute, RateLimiter
 from nearhop.v1 import common_pb2, functions_pb2
 
 PACK = AssetPack(b"pack", "d" * 64, 3, 1234, warnings=("public: hidden",))
