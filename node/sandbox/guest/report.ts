@@ -3,6 +3,7 @@
 const MESSAGE_MAX = 4096;
 const STACK_LINES = 6;
 const LINES_PER_SECOND = 100;
+const PROGRAM = /blob:null\/[0-9a-f-]{36}|data:text\/javascript;base64,[\w+/=.]+/g; // of the second the engine may show the ends alone
 
 type Level = "debug" | "info" | "warn" | "error" | "limit";
 
@@ -32,7 +33,7 @@ export function explain(error: unknown, url = ""): string {
   const text = error instanceof Error ? error.stack || `${error.name}: ${error.message}` : `${format([error])}`;
   const denied = /requested module '((?:node|cloudflare):[\w/]+)' does not provide/.exec(text);
   if (denied !== null) return `${denied[1]} is not available to functions`;
-  const named = (url === "" ? text : text.replaceAll(url, "program.js")).replaceAll(/blob:null\/[0-9a-f-]{36}/g, "program.js");
+  const named = (url === "" ? text : text.replaceAll(url, "program.js")).replaceAll(PROGRAM, "program.js");
   return named.split("\n").filter((line) => !line.includes("/guest/")).slice(0, STACK_LINES).join("\n").slice(0, MESSAGE_MAX);
 }
 

@@ -115,6 +115,22 @@ export function dressRequests(extras: Extras, copied: Copied): void {
   installHeaders();
 }
 
+/** Put what *make* makes of a global in its place once somebody looks: the engine, too, loads it only then. */
+function replaceLazily<Name extends "WebSocket">(name: Name, make: (real: typeof globalThis[Name]) => typeof globalThis[Name]): void {
+  const was = Object.getOwnPropertyDescriptor(globalThis, name)!;
+  const put = (value: unknown) => Object.defineProperty(globalThis, name, { value, configurable: true, enumerable: was.enumerable, writable: true });
+  Object.defineProperty(globalThis, name, {
+    configurable: true,
+    enumerable: was.enumerable,
+    get() {
+      Object.defineProperty(globalThis, name, was);
+      put(make(globalThis[name]));
+      return globalThis[name];
+    },
+    set: put,
+  });
+}
+
 /** Whether the host is an IPv6 literal: the engine's deny list knows no IPv6 ranges, so none is reached by address. */
 function isIpv6Literal(url: URL): boolean {
   return url.hostname.startsWith("[");
@@ -140,20 +156,21 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
       return outer(this);
     },
   });
-  globalThis.fetch = async function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    const given = readable(init ?? {}) as RequestInit & { client?: unknown };
-    const options = given.client === undefined ? given : { ...given, client: undefined };
-    if (!(input instanceof RealRequest)) {
-      const href = String(input);
+  Object.assign(globalThis, {
+    async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+      const given = readable(init ?? {}) as RequestInit & { client?: unknown };
+      const options = given.client === undefined ? given : { ...given, client: undefined };
+      if (!(input instanceof RealRequest)) {
+        const href = String(input);
+        check(href, spend, out);
+        return await send(href, options);
+      }
+      const href = outer(input);
       check(href, spend, out);
-      return await send(href, options);
-    }
-    const href = outer(input);
-    check(href, spend, out);
-    return await send(readUrl.call(input) === href ? input : passedOn(href, input), options);
-  } as typeof fetch;
-  const RealWebSocket = globalThis.WebSocket;
-  globalThis.WebSocket = new Proxy(RealWebSocket, {
+      return await send(readUrl.call(input) === href ? input : passedOn(href, input), options);
+    },
+  });
+  replaceLazily("WebSocket", (RealWebSocket) => new Proxy(RealWebSocket, {
     construct(target, [url, options], newTarget) {
       if (out === null && isIpv6Literal(new URL(String(url)))) throw new TypeError("WebSocket cannot reach IPv6 addresses by number");
       spend();
@@ -164,6 +181,6 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
       more?.delete("host"); // it is the URL's, as with fetch()
       return Reflect.construct(target, [url, { protocols, headers: more, client: out?.client }], newTarget);
     },
-  });
+  }));
   delete (globalThis as Record<string, unknown>).EventSource;
 }

@@ -36,7 +36,6 @@ export interface Settings {
   subrequests: number; // that one request may cause; Infinity when nothing was said
   requestBody: number; // bytes that a program may read of one request's; Infinity when nothing was said
   sourceBytes: number; // what follows the line; Infinity: all that there is
-  everything: boolean; // load every part, whatever the program needs: the engine's cache is being filled
 }
 
 /** Read the line. A key of the wrong type is a mistake of the agent's, and throws where it is used. */
@@ -51,7 +50,9 @@ export function parse(line: string): Settings {
     digest: raw.digest ?? "",
     node: raw.node ?? "",
     region: raw.region ?? "",
-    createdAt: date(raw.created_at),
+    get createdAt() {
+      return date(raw.created_at); // the first Date costs more than the rest of the line
+    },
     env: { ...raw.env },
     manifest: {
       rate_limiters: manifest.rate_limiters ?? [],
@@ -65,7 +66,6 @@ export function parse(line: string): Settings {
     subrequests: raw.limits?.subrequests || Infinity,
     requestBody: raw.limits?.request_body_bytes || Infinity,
     sourceBytes: raw.source_bytes ?? Infinity,
-    everything: raw.everything === true,
   };
 }
 

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import signal
+import sqlite3
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ _ANSWER_BYTES = 4096
 _PROBE_WITHIN_S = 20.0
 _CACHING_S = 0.2  # the engine writes what it has compiled in the background, and tells nobody when it has
 _STAMP = "complete"
+_BESIDE = ("-wal", "-shm", "-journal")
 _PROBE_SLOT = 999  # above every slot that a node may have, so that its user is nobody else's
 _PROBE = b"export default { fetch() {} }"
 _ETC = (
@@ -104,7 +106,15 @@ class Launcher:
         else:
             raise IsolationError(f"no sandbox can be started: {'; '.join(missing)}")
         if not complete:
-            await asyncio.to_thread((settings.cache_dir / _STAMP).write_text, stamp)
+            await asyncio.to_thread(self._settle, stamp)
+
+    def _settle(self, stamp: str) -> None:
+        # Left as it is, the log that the engine's databases have been written by would be read again at each start.
+        for path in self._settings.cache_dir.glob("*_cache_v*"):
+            if not path.name.endswith(_BESIDE):
+                with contextlib.closing(sqlite3.connect(path)) as database:
+                    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (self._settings.cache_dir / _STAMP).write_text(stamp)
 
     def _stamp(self) -> tuple[str, bool]:
         # Which engine and which guest the cache is for, and whether it has been filled for them.
@@ -136,7 +146,7 @@ class Launcher:
             nonlocal failure
             try:
                 guest = await self.start(_PROBE_SLOT, memory_mib=64, memory_bytes=0, warm=warm)
-                status = await guest.run({"dialect": "workers", "everything": warm}, _PROBE, heard)
+                status = await guest.run({"dialect": "workers"}, _PROBE, heard)
                 words = guest.last_words().splitlines()
                 failure = words[-1] if words else f"it ended with {status}"
             except OSError as error:

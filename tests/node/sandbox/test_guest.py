@@ -206,8 +206,8 @@ ESCAPES = {
     "websocket": "new Promise((ok, no) => { const s = new WebSocket('ws://[fd00::1]/'); s.onopen = ok; s.onerror = no })",
     "websocket to loopback": "new Promise((ok, no) => { const s = new WebSocket('ws://127.0.0.1:7400/'); s.onopen = ok; s.onerror = no })",
     "file": "import('fi' + 'le:///etc/passwd')",
-    "the guest's own files": "import('fi' + 'le://' + GUEST + '/vercel/load.ts')",
-    "the guest's own files as text": "import('fi' + 'le://' + GUEST + '/main.ts', { with: { type: 'text' } })",
+    "the guest's own files": "import('fi' + 'le://' + GUEST + '/imports.json', { with: { type: 'json' } })",
+    "the guest's own files as text": "import('fi' + 'le://' + GUEST + '/main.js', { with: { type: 'text' } })",
     "file as text": "import('fi' + 'le:///etc/passwd', { with: { type: 'text' } })",
     "remote": "import('htt' + 'ps://example.org/x.js')",
     "npm": "import('np' + 'm:lodash')",
@@ -298,6 +298,42 @@ async def _kill_after_cpu(guest: Guest, limit_s: float) -> None:
     guest.kill()
 
 
-async def test_every_part_can_be_loaded_at_once(boot: Boot) -> None:
-    guest = await boot(worker("return new Response(typeof HTMLRewriter)"), everything=True)
-    assert (guest.error, (await guest.get()).text) == ("", "function")
+async def test_what_is_global_has_the_name_that_it_goes_by(boot: Boot) -> None:
+    names = "fetch Request Response Headers WebSocket WebSocketPair HTMLRewriter Cache CacheStorage"
+    guest = await boot(
+        worker(f"return Response.json('{names}'.split(' ').map((name) => globalThis[name].name)); caches")
+    )
+    assert (await guest.get()).json() == names.split()
+
+
+async def test_an_engine_class_that_is_loaded_late_is_one_class(boot: Boot) -> None:
+    guest = await boot(
+        worker(
+            """
+            const before = Object.getOwnPropertyDescriptor(globalThis, "WebSocket").enumerable;
+            const Real = WebSocket;
+            const same = Real === WebSocket && WebSocket.OPEN === 1;
+            globalThis.WebSocket = class Mine {};
+            return Response.json([before, same, WebSocket.name]);
+            """
+        )
+    )
+    assert (await guest.get()).json() == [False, True, "Mine"]
+
+
+@pytest.mark.parametrize("kilobytes", [0, 200])
+async def test_programs_of_any_length_are_run_and_named(boot: Boot, kilobytes: int) -> None:
+    filling = "// größer\n" * (kilobytes * 1024 // 12)
+    guest = await boot(filling + worker("console.log('ü'); throw new Error('ä')"))
+    assert (await guest.get()).status_code == 500
+    await guest.logged("Error: ä")
+    assert "program.js:" in guest.logs
+    assert "blob:" not in guest.logs
+    assert "data:" not in guest.logs
+    assert "info: ü" in guest.logs
+
+
+async def test_a_mistake_in_a_program_is_shown_by_its_line(boot: Boot) -> None:
+    guest = await boot("export default {\n  fetch( { }\n};")
+    assert "program.js:" in guest.error
+    assert "base64" not in guest.error

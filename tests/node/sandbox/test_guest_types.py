@@ -1,12 +1,14 @@
-"""The guest's sources: typed, and none of them so long that nobody reads it."""
+"""The guest's sources: typed, none of them so long that nobody reads it, and what runs is made of them."""
 
+import hashlib
 import subprocess
 from pathlib import Path
 
 from nearhop import engines
 from node.sandbox.command import GUEST
 
-SOURCES = sorted(path for path in GUEST.rglob("*.ts") if not path.name.endswith(".d.ts"))
+FOLDER = GUEST.parent
+SOURCES = sorted(path for path in FOLDER.rglob("*.ts") if not path.name.endswith(".d.ts"))
 
 
 def test_the_guest_is_typed(tmp_path: Path) -> None:
@@ -18,6 +20,14 @@ def test_the_guest_is_typed(tmp_path: Path) -> None:
 
 
 def test_every_part_is_of_a_size_to_read() -> None:
-    lengths = {str(path.relative_to(GUEST)): len(path.read_text().splitlines()) for path in SOURCES}
+    lengths = {str(path.relative_to(FOLDER)): len(path.read_text().splitlines()) for path in SOURCES}
     assert len(lengths) > 20
     assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_what_runs_is_made_of_these_sources() -> None:
+    made_of = sorted(
+        [*SOURCES, FOLDER / "vendor" / "htmlrewriter.js"], key=lambda path: bytes(path.relative_to(FOLDER))
+    )
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()
+    assert (GUEST / "sources.sha256").read_text().strip() == digest, "run 'make guest'"

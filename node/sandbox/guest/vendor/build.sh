@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes htmlrewriter.js and htmlrewriter.wasm from their package (--write), or fails when they are stale (--check). deno.lock pins the package.
+# Makes htmlrewriter.js and ../built/htmlrewriter.wasm from their package (--write), or fails when they are stale (--check). deno.lock pins the package.
 # usage: build.sh --write|--check DENO
 set -eu
 mode=$1
@@ -26,11 +26,12 @@ cp node_modules/htmlrewriter/dist/html_rewriter_bg.wasm htmlrewriter.wasm
 have=$("$deno" --version | head -n 1 | cut -d ' ' -f 2)
 case $mode in
 --write)
-	cp htmlrewriter.js htmlrewriter.wasm deno.lock "$here"
+	cp htmlrewriter.js deno.lock "$here"
+	cp htmlrewriter.wasm "$here/../built"
 	echo "$have" >"$here/deno.version"
 	;;
 --check)
-	cmp htmlrewriter.wasm "$here/htmlrewriter.wasm"
+	cmp htmlrewriter.wasm "$here/../built/htmlrewriter.wasm"
 	# Another Deno brings another bundler, whose output may differ without being stale.
 	[ "$have" != "$(cat "$here/deno.version")" ] || cmp htmlrewriter.js "$here/htmlrewriter.js"
 	;;

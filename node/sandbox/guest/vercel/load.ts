@@ -44,17 +44,15 @@ function contextOf(request: Request): Context {
   };
 }
 
-const part = (path: string) => import(new URL(path, import.meta.url).href);
-
 /** Load what the program's text names while files can still be read. */
 export async function prepare(given: Given): Promise<(load: Load) => Promise<Program>> {
   const { settings, services, source } = given;
   const parts: Parts = {};
   if (/\bvercelJson\b/.test(source)) {
-    parts.routing = await part("./routed.ts");
-    parts.crons = await part("./crons.ts");
+    parts.routing = await import("./routed.ts");
+    parts.crons = await import("./crons.ts");
   }
-  if (/\b(?:has|missing)\b["']?\s*:/.test(source)) parts.agree = (await part("./conditions.ts")).agree;
+  if (/\b(?:has|missing)\b["']?\s*:/.test(source)) parts.agree = (await import("./conditions.ts")).agree;
   return async (load) => {
     installGlobals(settings);
     dressRequests(extras(settings.region), () => {});

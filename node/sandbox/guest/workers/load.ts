@@ -19,20 +19,17 @@ interface Entry {
   scheduled?: Run;
 }
 
-const part = (path: string) => import(new URL(path, import.meta.url).href);
+const EXTRAS = /\btimingSafeEqual\b|\bDigestStream\b|\bFixedLengthStream\b|\bIdentityTransformStream\b|\bscheduler\b|["'`]md5["'`]/i;
 
 /** Load what the program's text names while files can still be read. */
 export async function prepare(given: Given): Promise<(load: Load) => Promise<Program>> {
   const { host, settings, source, services } = given;
-  const named = async <T>(pattern: RegExp, path: string) => pattern.test(source) ? await part(path) as T : undefined;
-  const caches = await named<typeof import("./cache.ts")>(/\bcaches\b/, "./cache.ts");
-  const sockets = await named<typeof import("./websocket.ts")>(/\bWebSocketPair\b|\bwebSocket\b|["'`]websocket["'`]/, "./websocket.ts");
-  const events = await named<typeof import("./events.ts")>(/\baddEventListener\b/, "./events.ts");
-  const rewriter = await named<typeof import("./rewriter.ts")>(/\bHTMLRewriter\b/, "./rewriter.ts");
-  const extras = await named<typeof import("./extras.ts")>(
-    /\btimingSafeEqual\b|\bDigestStream\b|\bFixedLengthStream\b|\bIdentityTransformStream\b|\bscheduler\b|["'`]md5["'`]/i,
-    "./extras.ts",
-  );
+  const named = (pattern: RegExp) => pattern.test(source);
+  const caches = named(/\bcaches\b/) ? await import("./cache.ts") : undefined;
+  const sockets = named(/\bWebSocketPair\b|\bwebSocket\b|["'`]websocket["'`]/) ? await import("./websocket.ts") : undefined;
+  const events = named(/\baddEventListener\b/) ? await import("./events.ts") : undefined;
+  const rewriter = named(/\bHTMLRewriter\b/) ? await import("./rewriter.ts") : undefined;
+  const extras = named(EXTRAS) ? await import("./extras.ts") : undefined;
   const HTMLRewriter = await rewriter?.makeRewriter(host);
   await extras?.installExtras(source);
 

@@ -85,7 +85,7 @@ function release(instance: Instance): void {
 
 /** Start the engine. To be called while files can still be read. */
 export async function makeRewriter(host: typeof Deno): Promise<unknown> {
-  compiled = await WebAssembly.compile(await host.readFile(new URL("../vendor/htmlrewriter.wasm", import.meta.url)));
+  compiled = await WebAssembly.compile(await host.readFile(`${import.meta.dirname}/htmlrewriter.wasm`));
   judge = await Instance.start(compiled);
   return HTMLRewriter;
 }

@@ -154,10 +154,12 @@ async function dial(request: Request, carried: WeakMap<Response, End>): Promise<
 function dialing(realFetch: typeof fetch, carried: WeakMap<Response, End>): typeof fetch {
   const RealRequest = Request;
   const wanted = (headers: HeadersInit | undefined) => headers !== undefined && new Headers(headers).get("upgrade")?.toLowerCase() === "websocket";
-  return function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    if (!wanted(init?.headers ?? (input instanceof RealRequest ? input.headers : undefined))) return realFetch(input, init);
-    return (async () => dial(new Request(input, init), carried))();
-  };
+  return {
+    fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+      if (!wanted(init?.headers ?? (input instanceof RealRequest ? input.headers : undefined))) return realFetch(input, init);
+      return (async () => dial(new Request(input, init), carried))();
+    },
+  }.fetch;
 }
 
 /** Put WebSocketPair and `new Response(null, { status: 101, webSocket })` in place; the result makes a program answer with them. */
