@@ -63,7 +63,9 @@ class Agent:
         self._hosts: dict[str, set[str]] = {}  # of the routes, by function
         self._dirty: set[str] = set()  # functions to which something has happened since they were planned for
         self._pending: set[str] = set()  # functions that are not as they should be yet
+        self._unfinished: set[str] = set()  # functions for which something was to be done and is not yet
         self._round: list[str] = []  # functions that the coming revisits look at
+        self._looked_at = 0.0
         self._removed_at = 0.0
         self._awake: frozenset[str] = frozenset()  # functions that ran when the agent ended, until they run again
         self._noted: frozenset[str] = frozenset()
@@ -243,6 +245,8 @@ class Agent:
         if placement is None:
             raise Refused(Turned.UNKNOWN.value, "No function of that name is here.")
         if (slot := self._ready_slot(name)) is not None:
+            self._dirty.add(function)  # the ingress should have known
+            self._wake.set()
             return slot
         if plan.target(placement, self._observe()) is None and name not in self._good:
             raise Refused(Turned.BOOT_FAILED.value, "The function cannot be started.")
@@ -285,17 +289,23 @@ class Agent:
                     await self._wake.wait()
             except TimeoutError:
                 self._fetches.expire()
+            if (now := time.monotonic()) - self._looked_at >= _REVISIT_S:
+                self._looked_at = now
                 self._look_round()
 
     async def _converge(self) -> None:
+        only: set[str] = set()
         for _ in range(_TURNS_MAX):
             observed = self._observe()
-            only = self._attended(observed)
+            only |= self._attended(observed)
             self._dirty.clear()
+            self._unfinished = only
             actions = plan.diff_some(self._index, observed, time.monotonic(), only)
             done = [await self._perform(action) for action in actions]
             self._note_statuses(only)
             if not any(done) and not self._dirty:
+                if not actions:
+                    self._unfinished = set()
                 await self._note_awake()
                 self._remove_bundles()
                 return
@@ -322,10 +332,10 @@ class Agent:
         del self._round[-_ROUND:]
 
     def _attended(self, observed: Observed) -> set[str]:
-        """Name the functions that may need something: those that run, are wanted, are not there yet, or have changed."""
+        """Name the functions that may need something: those that are wanted, are not there yet, have changed, or are to run more than once."""
         return {
-            *self._dirty, *self._pending, *map(function_of, observed.demanded),
-            *(view.spec.function for view in observed.sandboxes),
+            *self._dirty, *self._pending, *self._unfinished, *map(function_of, observed.demanded),
+            *(spec.function for spec in observed.instances),
         }  # fmt: skip
 
     async def _note_awake(self) -> None:
@@ -391,6 +401,7 @@ class Agent:
         self._switch_error = ""
         for host in sorted(changed):
             new, old = routes.get(host), self._routes.get(host)
+            self._dirty |= {route.function for route in (new, old) if route is not None}  # what served before may end
             _logger.info("route switched", host=host, to=_show(new), before=_show(old))
             if old is not None:
                 self._hosts.get(old.function, set()).discard(host)

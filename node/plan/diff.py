@@ -138,10 +138,9 @@ def diff(snapshot: Snapshot, observed: Observed, now: float) -> tuple[Action, ..
 def diff_some(placed: Index, observed: Observed, now: float, only: Collection[str] | None) -> tuple[Action, ...]:
     """Say what to do next for the functions in *only*, None for all. Bundles are removed by removals() alone.
 
-    *only* must name every function that has a sandbox, or that requests wait for; a lane that it names beside them is one that is gone.
+    About others nothing is said, but that one of them has to give its slot up. A lane that *only* names beside functions is one that is gone.
     """
-    world = _world(placed, observed, only)
-    wanted = _with_room(_all_wanted(world), world, now)
+    world, wanted = _planned(placed, observed, now, only)
     return (
         *_fetches(wanted, world, now),
         *_starts(wanted, world, now),
@@ -157,7 +156,8 @@ def _world(placed: Index, observed: Observed, only: Collection[str] | None) -> _
         sandboxes[placed.lane_of(sandbox.spec)].append(sandbox)
     hosts = observed.hosts if observed.hosts is not None else hosts_by_function(observed.routes)
     if only is None:
-        only = [*placed.placements, *sorted((hosts.keys() | observed.good.keys()) - placed.placements.keys())]
+        known = hosts.keys() | observed.good.keys() | {sandbox.spec.function for sandbox in observed.sandboxes}
+        only = [*placed.placements, *sorted(known - placed.placements.keys())]
     routes = (observed.routes[host] for name in only for host in hosts.get(name, ()))
     routed = frozenset(slot for route in routes for slot in route.all_slots)
     lanes = tuple(dict.fromkeys(name for function in only for name in placed.lanes(function)))
@@ -190,6 +190,20 @@ def is_proven(spec: SandboxSpec, good: Good | None) -> bool:
 
 
 Wanted = Mapping[SandboxSpec, int]  # of one lane: which sandboxes there should be, and how many of each
+
+
+def _planned(
+    placed: Index, observed: Observed, now: float, only: Collection[str] | None
+) -> tuple[_World, Mapping[str, Wanted]]:
+    world = _world(placed, observed, only)
+    wanted = _all_wanted(world)
+    if (lack := _lack(wanted, world, now)) <= 0:
+        return world, wanted
+    if only is not None:  # whose slot it is to be is found among all who have one
+        world = _world(placed, observed, {*only, *(sandbox.spec.function for sandbox in observed.sandboxes)})
+        wanted = _all_wanted(world)
+        lack = _lack(wanted, world, now)
+    return world, _with_room(wanted, world, lack, now)
 
 
 def _all_wanted(world: _World) -> dict[str, Wanted]:
@@ -229,13 +243,15 @@ def _wanted(placement: Placement, world: _World) -> Wanted:
     return wanted
 
 
-def _with_room(wanted: Mapping[str, Wanted], world: _World, now: float) -> Mapping[str, Wanted]:
-    """Let sandboxes sleep that have not been used for longest, when others cannot start for want of a slot."""
+def _lack(wanted: Mapping[str, Wanted], world: _World, now: float) -> int:
+    """Count the sandboxes that cannot start for want of a slot."""
     missing = sum(1 for _ in _missing(wanted, world, now))
     leaving = sum(1 for sandbox in world.observed.sandboxes if sandbox.retiring)
-    lack = missing - len(world.observed.free_slots) - len(world.observed.warm_slots) - leaving
-    if lack <= 0:
-        return wanted
+    return missing - len(world.observed.free_slots) - len(world.observed.warm_slots) - leaving
+
+
+def _with_room(wanted: Mapping[str, Wanted], world: _World, lack: int, now: float) -> Mapping[str, Wanted]:
+    """Let so many sandboxes sleep as others lack slots, those that have not been used for longest."""
     asleep: dict[str, Wanted] = {}
     for sandbox in sorted(world.observed.sandboxes, key=lambda item: item.used_at):
         name = world.index.lane_of(sandbox.spec)
@@ -304,9 +320,9 @@ def routes(snapshot: Snapshot, observed: Observed) -> dict[str, Route]:
 
 
 def routes_some(placed: Index, observed: Observed, only: Collection[str], now: float) -> dict[str, Route]:
-    """Return routes() of the functions in *only*."""
-    world = _world(placed, observed, only)
-    return _routes(_with_room(_all_wanted(world), world, now), world)
+    """Return routes() of the functions in *only*, and of those that have to give their slots up for them."""
+    world, wanted = _planned(placed, observed, now, only)
+    return _routes(wanted, world)
 
 
 def _routes(wanted: Mapping[str, Wanted], world: _World) -> dict[str, Route]:
@@ -444,9 +460,8 @@ def _has_served(aim: SandboxSpec, name: str, world: _World) -> bool:
 
 def _drains(wanted: Mapping[str, Wanted], world: _World) -> Iterator[DrainSandbox]:
     kept: dict[SandboxSpec, int] = defaultdict(int)
-    for sandbox in sorted(world.observed.sandboxes, key=lambda s: (not s.ready, s.slot not in world.routed, s.slot)):
-        if sandbox.retiring:
-            continue
+    theirs = [sandbox for name in world.only for sandbox in world.sandboxes.get(name, ()) if not sandbox.retiring]
+    for sandbox in sorted(theirs, key=lambda s: (not s.ready, s.slot not in world.routed, s.slot)):
         if kept[sandbox.spec] < wanted.get(world.index.lane_of(sandbox.spec), {}).get(sandbox.spec, 0):
             kept[sandbox.spec] += 1
         elif sandbox.slot not in world.routed:

@@ -1,5 +1,6 @@
 """The plan, alone: what it asks for, and that it reaches the same end wherever it is cut off."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from node.plan.diff import (
     diff,
     diff_some,
     index,
+    removals,
     routes,
     unsettled,
 )
@@ -267,6 +269,8 @@ def test_the_longest_unused_gives_its_slot_to_one_that_has_none() -> None:
     unrouted = {**served, "b.example.org": Route("b", 1, None, LIMITS.wall_ms, startable=True)}
     assert diff(wanted, full, 10.0) == (SwitchRoutes(unrouted),)
     assert diff(wanted, replace(full, routes=unrouted), 10.0) == (DrainSandbox(1),)
+    assert diff_some(index(wanted), full, 10.0, {"c"}) == (SwitchRoutes(unrouted),)
+    assert diff_some(index(wanted), replace(full, routes=unrouted), 10.0, {"c"}) == (DrainSandbox(1),)
     assert diff(wanted, full, 5.5) == ()  # it has just been used
     unproven = replace(full, good={"a": known["a"], "c": known["c"]})
     [switch, remember] = diff(wanted, unproven, 10.0)
@@ -283,6 +287,9 @@ def test_a_plan_for_some_leaves_the_others_alone() -> None:
     observed = Observed(free_slots=(0, 1))
     some = diff_some(wanted, observed, 0.0, {"a", "unknown"})
     assert some == (FetchBundle(version(1).digest, 10), SwitchRoutes(route(None)))
+    served = replace(observed, bundles=digests(1), sandboxes=(ready(0), ready(1)), routes=route(0), good=good(1))
+    assert diff_some(wanted, served, 0.0, {"b"}) == diff_some(wanted, replace(served, sandboxes=()), 0.0, {"b"})
+    assert DrainSandbox(1) in diff_some(wanted, served, 0.0, {"a"})
     gone = diff_some(index(snapshot()), Observed(routes=route(None), good=good(1)), 0.0, {"a"})
     assert gone == (SwitchRoutes({}), RememberGood({}))
 
@@ -414,10 +421,13 @@ def apply(placed: Index, observed: Observed, action: Action, broken: frozenset[i
             return replace(observed, bundles=observed.bundles - {digest})
 
 
-def settle(wanted: Snapshot, observed: Observed, broken: frozenset[int], cuts: list[int]) -> Observed:
-    """Plan and act until nothing is left to do; each number in *cuts* stops one plan after so many actions."""
+def settle(
+    wanted: Snapshot, observed: Observed, broken: frozenset[int], cuts: list[int], only: Collection[str] | None = None
+) -> Observed:
+    """Plan, for the functions in *only*, and act until nothing is left to do; each number in *cuts* stops one plan after so many actions."""
+    placed = index(wanted)
     for turn in range(60):
-        actions = diff(wanted, observed, 0.0)
+        actions = (*diff_some(placed, observed, 0.0, only), *removals(placed, observed))
         if not actions:
             return observed
         for action in actions[: cuts[turn] if turn < len(cuts) else None]:
@@ -461,6 +471,11 @@ def test_a_plan_cut_off_anywhere_reaches_the_same_end(
     start = settle(first, Observed(free_slots=tuple(range(10))), frozenset(), [])
     whole = settle(second, start, broken, [])
     assert end(settle(second, start, broken, cuts)) == end(whole)
+    # What was settled needs nobody to look at it again.
+    before = index(first)
+    names = changed(before, index(second))
+    some = names | {name for function in names for name in before.lanes(function)}
+    assert end(settle(second, start, broken, cuts, some)) == end(whole)
     for item in second.placements:
         assert item.version is not None
         served = whole.routes[item.hostnames[0]]
