@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import math
 import secrets
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, assert_never
@@ -14,44 +13,23 @@ from typing import Protocol, assert_never
 from nearhop import log
 from nearhop.errors import NearhopError
 from nearhop.spec import Limits
-from node.lifecycle import machine, scale
-from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, left_s, suspicious, wants_counts
+from node.lifecycle import machine, reserve
+from node.lifecycle.limits import Budget, Reason
 from node.lifecycle.machine import Phase
 from node.plan.records import SandboxSpec, SandboxView
-from node.sandbox import handover, process
+from node.sandbox import handover, primer, process
+from node.sandbox.instances import Instances
 from node.sandbox.isolation.launcher import Launcher
 from node.sandbox.process import Guest, Message
+from node.sandbox.watch import Counters, Gauge, Watch
 
-_IDLE_S = 0.05  # between samples once nothing has used CPU for _IDLE_AFTER_S
-_IDLE_AFTER_S = 1.0
-_SLOW_S = 0.02
-_FAST_S = 0.004  # while one takes memory
-_NEAREST_S = 0.001
-_LEFT_SHARE = 0.5  # of what is left of a budget, as if it were spent on one processor: before it is gone on two, who spends it is looked at
-_SPENDING_SHARE = 0.1  # of one processor, between two samples: as much as _BUSY_STEP_S in _SLOW_S
-_BUSY_STEP_S = 0.002  # CPU between two samples that makes the next one fast
-_MEMORY_EVERY_S = 0.25
-_GROWING_BYTES = 4 << 20  # from one look to the next
-_DRAIN_POLL_S = 0.05
-_LOAD_EVERY_S = 0.5  # between questions about what the sandboxes that spend CPU serve
-_LOAD_STEP_S = 30e-6  # CPU since the last question that one request costs at least
-_IDLE_POLL_S = 1.0
+_CONNECTIONS_POLL_S = 0.05
 _REASON_WITHIN_S = 0.1
 _REASON_KEPT_S = 0.5  # after an end: longer than the ingress waits for a reason
 _END_SEEN_WITHIN_S = 0.1
 _END_POLL_S = 0.002
 _CONNECTIONS_GONE_WITHIN_S = 10.0
 _WARM_LIMITS = Limits()  # what a process is started with whose program is not known yet
-_WARM_BOOT_S = 0.2
-_FIRST_ANSWER_S = 0.02
-_PRIMED_WITHIN_S = 10.0
-_PRIME_POLL_S = 0.01
-# As the ingress sends a client's: a process that has answered one such request answers the next one faster.
-_PRIMER = (
-    b"GET / HTTP/1.1\r\nhost: sandbox\r\nuser-agent: -\r\naccept: */*\r\nx-real-ip: 192.0.2.1\r\nx-nearhop-country: XX\r\n"
-    b"x-forwarded-proto: http\r\nx-request-id: -\r\nconnection: close\r\n\r\n"
-)
-_WARM_LEAVES_FREE = 1  # slots that no waiting process takes
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
 _LEVELS = frozenset({"debug", "info", "warn", "error", "limit"})
 _logger = log.get(__name__)
@@ -59,17 +37,9 @@ _logger = log.get(__name__)
 Logged = Callable[[SandboxSpec, str, str, str], None]  # level, text, reason code
 
 
-class Counted(Protocol):
-    @property
-    def finished(self) -> int: ...
-    @property
-    def in_flight(self) -> int: ...
-
-
-class Ingress(Protocol):
+class Ingress(Counters, Protocol):
     """What the pool needs of the ingress."""
 
-    async def counters(self, slots: Iterable[int]) -> Mapping[int, Counted]: ...
     async def connections(self, slot: int) -> int: ...
     async def set_reason(self, slot: int, reason: str | None) -> None: ...
 
@@ -98,27 +68,9 @@ class _Held:
     control: str = ""  # what the guest knows the agent by
     guest: Guest | None = None
     primed: bool = False  # a process without a program has answered one request, and is at its fastest for the next
-    direct: int = 0  # requests in flight that reached it past the ingress' slot: those that started it
-    direct_finished: int = 0
-    in_flight: int = 0
-    # What it had wanted of a processor when the load was last read, when that was, and how many requests had been answered.
-    window: tuple[float, float, int] = (0.0, 0.0, 0)
-    last_cpu_s: float = 0.0
-    memory_bytes: int = 0
-    memory_at: float = 0.0
-    asked_at: float = 0.0
-    finished: int = 0
-    sample: Sample | None = None
-    asked_cpu_s: float = 0.0
-    repeated: bool = False  # the last sample was as the one before it: another one would teach nothing
+    gauge: Gauge = field(default_factory=Gauge)
     told: Reason | None = None  # why its last process has ended, as the ingress knows it
     told_times: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Count:
-    finished: int
-    in_flight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +103,9 @@ class Pool:
         self._free = deque(range(settings.slots))
         self._wake = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
-        self._active_at = 0.0
-        self._load_at = 0.0
-        self._sampled_at = 0.0
-        self._scales: dict[SandboxSpec, scale.Scale] = {}
-        self._warm_failures = 0
-        self._warm_retry_at = 0.0
+        self._watch = Watch(self._held, ingress, take=self._take, served=self._answered)
+        self._instances = Instances(self._held, changed=changed)
+        self._warm_failures = reserve.Failures()
         self.terminations: dict[str, tuple[int, Reason]] = {}
         self.logged: Logged = _unheard  # takes what programs print, and why they were ended
         self.assigned: Callable[[SandboxSpec, int], None] = lambda _spec, _slot: (
@@ -180,11 +129,11 @@ class Pool:
 
     def instances(self) -> dict[SandboxSpec, int]:
         """Return how many sandboxes there should be of what should have more than one."""
-        return {spec: state.instances for spec, state in self._scales.items() if state.instances > 1}
+        return self._instances.several()
 
     def usage(self) -> list[Usage]:
         return [
-            Usage(held.spec, held.state.phase, held.memory_bytes, held.last_cpu_s, held.finished)
+            Usage(held.spec, held.state.phase, held.gauge.memory_bytes, held.gauge.cpu_s, held.gauge.finished)
             for held in self._held.values()
             if held.state.phase is not Phase.GONE and held.spec is not None
         ]
@@ -209,16 +158,9 @@ class Pool:
     def socket(self, slot: int) -> Path:
         return self._settings.socket(slot)
 
-    @contextlib.contextmanager
-    def serving(self, slot: int) -> Iterator[None]:
+    def serving(self, slot: int) -> contextlib.AbstractContextManager[None]:
         """Count a request that reaches the slot's sandbox past the ingress, for as long as it lasts: limits and drains look at it too."""
-        held = self._held[slot]
-        held.direct += 1
-        try:
-            yield
-        finally:
-            held.direct -= 1
-            held.direct_finished += 1
+        return self._held[slot].gauge.serving()
 
     async def last_reason(self, slot: int) -> Reason | None:
         """Return why the slot's last process ended; of one whose connections just broke, wait a moment for its end."""
@@ -264,26 +206,18 @@ class Pool:
                     if not self._held:
                         self._wake.clear()
                         await self._wake.wait()
-                    pause_s = await self._sample_all()
-                    await asyncio.sleep(self._pause_s() if pause_s is None else pause_s)
+                    pause_s = await self._watch.look()
+                    self._instances.look(time.monotonic())
+                    await asyncio.sleep(pause_s)
             finally:
                 for held in self._held.values():
                     if held.guest is not None:
                         held.guest.kill()
 
-    def _pause_s(self) -> float:
-        rests = time.monotonic() - self._active_at >= _IDLE_AFTER_S
-        return _IDLE_S if rests else _SLOW_S
-
     def _refill(self) -> None:
-        # One at a time, and never while a program starts: a process to come must not slow down one that is waited for.
-        now = time.monotonic()
-        warm = [held for held in self._held.values() if held.state.phase is Phase.WARM]
-        booting = any(_starts(held.state, now) for held in self._held.values())
-        fresh = any(now - held.state.since < _WARM_BOOT_S for held in warm)
-        if len(warm) >= self._settings.warm or booting or fresh or now < self._warm_retry_at:
-            return
-        if len(self._free) <= _WARM_LEAVES_FREE:
+        now, states = time.monotonic(), [held.state for held in self._held.values()]
+        most, free = self._settings.warm, len(self._free)
+        if not reserve.wants_one(states, self._warm_failures, most=most, free=free, now=now):
             return
         slot = self._free.pop()
         state, commands = machine.prepare(_budget_of(_WARM_LIMITS, self._settings), now)
@@ -292,138 +226,13 @@ class Pool:
 
     def _prepare_next(self) -> None:
         # The slot that the next program without a waiting process comes to.
-        now = time.monotonic()
-        if self._free and not any(_starts(held.state, now) for held in self._held.values()):
+        states = [held.state for held in self._held.values()]
+        if self._free and not reserve.anybody_waits(states, time.monotonic()):
             self._settings.launcher.prepare(self._free[0])
 
-    async def _sample_all(self) -> float | None:
-        """Look at every sandbox; return how soon to do so again where one is busy."""
-        now = time.monotonic()
-        elapsed_s, self._sampled_at = now - self._sampled_at, now
-        pause_s: float | None = None
-        readings: dict[int, tuple[Guest, float]] = {}
-        asking: list[int] = []
-        frozen: list[tuple[_Held, Guest]] = []
-        for slot, held in list(self._held.items()):
-            if held.state.wake_at is not None and now >= held.state.wake_at:
-                self._take(slot, machine.Ticked())
-            if held.guest is None or (cpu_s := held.guest.cpu_s()) is None:
-                continue
-            step_s = cpu_s - held.last_cpu_s
-            if step_s >= _BUSY_STEP_S or step_s >= _SPENDING_SHARE * elapsed_s:
-                pause_s = self._sooner(pause_s, held, cpu_s)
-            if step_s >= IDLE_STEP_S:
-                self._active_at = now
-            held.last_cpu_s = cpu_s
-            readings[slot] = (held.guest, cpu_s)
-            suspect = self._suspects(held, cpu_s)
-            if suspect:
-                held.guest.freeze()  # so that a runaway gains nothing while the ingress is asked
-                frozen.append((held, held.guest))
-            if held.spec is not None and (suspect or self._asks(held, cpu_s, now)):
-                held.asked_at, held.asked_cpu_s = now, cpu_s
-                asking.append(slot)
-            if step_s >= _BUSY_STEP_S or now - held.memory_at >= _MEMORY_EVERY_S:
-                pause_s = self._weigh(pause_s, held, now)
-        try:
-            counters = await self._ingress.counters(asking) if asking else {}
-            self._judge(readings, counters)
-        finally:
-            for held, guest in frozen:
-                if held.guest is guest and held.state.phase is not Phase.STOPPING:
-                    guest.thaw()
-        if now - self._load_at >= _LOAD_EVERY_S:
-            self._load_at = now
-            self._scale(now)
-        return pause_s
-
-    @staticmethod
-    def _sooner(pause_s: float | None, held: _Held, cpu_s: float) -> float | None:
-        """Return how soon to look again, by now that *held* spends as well."""
-        meter, budget = held.state.meter, held.state.budget
-        left = left_s(meter, cpu_s, budget) if held.state.serves and meter is not None else budget.cpu_s
-        return min(pause_s or _SLOW_S, max(_LEFT_SHARE * left, _NEAREST_S))
-
-    @staticmethod
-    def _weigh(pause_s: float | None, held: _Held, now: float) -> float | None:
-        """Look at the memory of *held* and return how soon to look again, by now that it may be growing."""
-        before, held.memory_bytes = held.memory_bytes, (held.guest.memory_bytes() if held.guest else None) or 0
-        held.memory_at = now
-        return min(pause_s or _FAST_S, _FAST_S) if held.memory_bytes - before >= _GROWING_BYTES else pause_s
-
-    @staticmethod
-    def _suspects(held: _Held, cpu_s: float) -> bool:
-        meter = held.state.meter
-        return held.state.serves and meter is not None and suspicious(meter, cpu_s, held.state.budget)
-
-    def _judge(self, readings: Mapping[int, tuple[Guest, float]], counters: Mapping[int, Counted]) -> None:
-        for slot, (guest, cpu_s) in readings.items():
-            current = self._held.get(slot)
-            if current is None or current.guest is not guest:
-                continue
-            counted = _added(counters.get(slot), current)
-            if counted is not None:
-                self._count(current, counted)
-            sample = Sample(
-                cpu_s,
-                current.memory_bytes,
-                None if counted is None else counted.finished,
-                None if counted is None else counted.in_flight,
-            )
-            current.repeated, repeated = sample == current.sample, current.repeated
-            current.sample = sample
-            # One that drains is done after a while in which nothing changes.
-            if current.state.phase is Phase.DRAINING or not (current.repeated and repeated):
-                self._take(slot, machine.Sampled(sample))
-
-    def _count(self, held: _Held, counted: Counted) -> None:
-        # The ingress counts for the slot, whoever has had it: the first count of a process only tells where it begins.
-        meter = held.state.meter
-        fresh = counted.finished - held.finished if meter is not None and meter.finished is not None else 0
-        held.finished, held.in_flight = counted.finished, counted.in_flight
-        if fresh > 0 and held.spec is not None:
-            self.served(held.spec, fresh)
-
-    def _scale(self, now: float) -> None:
-        loads: dict[SandboxSpec, list[scale.Load]] = defaultdict(list)
-        for held in self._held.values():
-            if held.spec is None or not held.state.serves:
-                continue
-            wanted_s, at, finished = held.window
-            held.window = ((held.guest.wanted_s() if held.guest is not None else None) or 0.0, now, held.finished)
-            spent_s, answered = held.window[0] - wanted_s, held.finished - finished
-            share = spent_s / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
-            loads[held.spec].append(scale.Load(held.in_flight, share, spent_s / answered if answered > 0 else math.inf))
-        before = self._scales
-        self._scales = {
-            spec: scale.step(before.get(spec, scale.Scale()), tuple(items), spec.limits.instances, now)
-            for spec, items in loads.items()
-        }
-        for spec, state in self._scales.items():
-            if state.instances != before.get(spec, scale.Scale()).instances:
-                _logger.info(
-                    "instances changed",
-                    function=spec.function,
-                    version=spec.version.number,
-                    instances=state.instances,
-                    serving=len(loads[spec]),
-                )
-                self._changed(spec.function)
-
-    @staticmethod
-    def _asks(held: _Held, cpu_s: float, now: float) -> bool:
-        waited_s = now - held.asked_at
-        if held.state.phase is Phase.DRAINING:
-            return waited_s >= _DRAIN_POLL_S
-        meter = held.state.meter
-        if not held.state.serves or meter is None:
-            return False
-        if wants_counts(meter, cpu_s, held.state.budget):
-            return True
-        if cpu_s - held.asked_cpu_s >= _LOAD_STEP_S and waited_s >= _LOAD_EVERY_S:
-            return True
-        rested = held.state.phase is Phase.READY and now - held.state.used_at >= held.state.budget.idle_s
-        return rested and waited_s >= _IDLE_POLL_S
+    def _answered(self, slot: int, requests: int) -> None:
+        if (spec := self._held[slot].spec) is not None:
+            self.served(spec, requests)
 
     def _take(self, slot: int, event: machine.Event) -> None:
         held = self._held.get(slot)
@@ -459,8 +268,7 @@ class Pool:
         self._changed(function)
 
     def _warm_failed(self, slot: int, error: str) -> None:
-        self._warm_failures += 1
-        self._warm_retry_at = time.monotonic() + machine.restart_delay(self._warm_failures + 1)
+        self._warm_failures = self._warm_failures.one_more(time.monotonic())
         _logger.warning("a process that waited for a program ended", slot=slot, error=error)
         self._spawn_task(self._release(slot), name=f"release {slot}")
 
@@ -470,7 +278,7 @@ class Pool:
                 case machine.Spawn():
                     self._spawn_task(self._live(slot, held), name=f"sandbox {slot}")
                 case machine.Feed():
-                    self._warm_failures = 0
+                    self._warm_failures = self._warm_failures.ended()
                     self._feed(held)
                 case machine.Kill(reason):
                     if held.guest is not None and reason is not Reason.RETIRED:
@@ -501,8 +309,8 @@ class Pool:
         except OSError as error:
             last_words = str(error)
         else:
-            held.guest, held.last_cpu_s, held.memory_at, held.repeated = guest, 0.0, 0.0, False
-            held.asked_cpu_s, held.in_flight, held.window = 0.0, 0, (0.0, 0.0, 0)
+            held.guest = guest
+            held.gauge.begin()
             if not held.state.live or held.state.phase is Phase.STOPPING:
                 guest.kill()  # it was given up while it was being started
             if held.spec is None:
@@ -525,18 +333,15 @@ class Pool:
     async def _prime(self, slot: int, held: _Held) -> None:
         # Nothing is assigned to it before this has ended, so that no program meets a request of ours.
         try:
-            async with asyncio.timeout(_PRIMED_WITHIN_S):
-                while not await _answers(self._settings.socket(slot)):
-                    if held.guest is None:
-                        return  # it has ended; _live() sees to that
-                    await asyncio.sleep(_PRIME_POLL_S)
+            answered = await primer.prime(self._settings.socket(slot), lives=lambda: held.guest is not None)
         except TimeoutError:
             _logger.warning("a process that should wait for a program does not answer", slot=slot)
             if self._held.get(slot) is held:
                 self._take(slot, machine.Retired())
             return
-        held.primed = True
-        self._changed("")
+        if answered:  # and else _live() sees to what has ended
+            held.primed = True
+            self._changed("")
 
     def _feed(self, held: _Held) -> None:
         if held.spec is None:
@@ -607,7 +412,7 @@ class Pool:
                     break
             except NearhopError as error:
                 _logger.debug("connections unknown", slot=slot, error=str(error))
-            await asyncio.sleep(_DRAIN_POLL_S)
+            await asyncio.sleep(_CONNECTIONS_POLL_S)
         held = self._held[slot]
         if held.told is not None:
             await asyncio.sleep(_REASON_KEPT_S)  # its last page
@@ -620,20 +425,6 @@ class Pool:
 
 def _unheard(_spec: SandboxSpec, _level: str, _text: str, _reason: str) -> None:
     return None
-
-
-async def _answers(socket: Path) -> bool:
-    try:
-        reader, writer = await asyncio.open_unix_connection(socket)
-    except OSError:
-        return False
-    try:
-        writer.write(_PRIMER)
-        return bool(await reader.read())
-    except ConnectionError:
-        return False
-    finally:
-        writer.close()
 
 
 def _unlink(path: Path) -> None:
@@ -656,17 +447,6 @@ def _view(slot: int, held: _Held, spec: SandboxSpec) -> SandboxView:
         waiting=state.phase is Phase.BACKOFF,
         used_at=state.used_at,
     )
-
-
-def _added(counted: Counted | None, held: _Held) -> Counted | None:
-    if counted is None:
-        return None
-    return _Count(counted.finished + held.direct_finished, counted.in_flight + held.direct)
-
-
-def _starts(state: machine.Sandbox, now: float) -> bool:
-    """Say whether somebody waits for it, or for the first answer that it gives."""
-    return state.phase is Phase.STARTING or (state.phase is Phase.READY and now - state.since < _FIRST_ANSWER_S)
 
 
 def _budget(spec: SandboxSpec, settings: Settings) -> Budget:
