@@ -1,76 +1,58 @@
-"""Holds the node's sandboxes: feeds the lifecycle with what happens, and carries its commands out. It decides nothing itself."""
+"""The node's sandboxes by slot: which slot runs what, which are free, and which processes wait for a program.
+
+What runs on one slot is the runner's business, and how it is watched the watch's. It decides nothing itself: the agent's plan says what to start
+and retire, and lifecycle/reserve.py when to start a process that waits.
+"""
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Protocol
 
 from nearhop import log
-from nearhop.errors import NearhopError
 from nearhop.spec import Limits
 from node.lifecycle import machine, reserve
 from node.lifecycle.limits import Budget, Reason
 from node.lifecycle.machine import Phase
 from node.plan.records import SandboxSpec, SandboxView
-from node.sandbox import handover, primer, process
+from node.sandbox import runner
 from node.sandbox.instances import Instances
-from node.sandbox.isolation.launcher import Launcher
-from node.sandbox.process import Guest, Message
-from node.sandbox.watch import Counters, Gauge, Watch
+from node.sandbox.runner import WARM_LIMITS, Runner, Slot
+from node.sandbox.watch import Counters, Watch
 
-_CONNECTIONS_POLL_S = 0.05
-_REASON_WITHIN_S = 0.1
-_REASON_KEPT_S = 0.5  # after an end: longer than the ingress waits for a reason
 _END_SEEN_WITHIN_S = 0.1
 _END_POLL_S = 0.002
-_CONNECTIONS_GONE_WITHIN_S = 10.0
-_WARM_LIMITS = Limits()  # what a process is started with whose program is not known yet
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
-_LEVELS = frozenset({"debug", "info", "warn", "error", "limit"})
 _logger = log.get(__name__)
 
 Logged = Callable[[SandboxSpec, str, str, str], None]  # level, text, reason code
 
 
-class Ingress(Counters, Protocol):
-    """What the pool needs of the ingress."""
-
-    async def connections(self, slot: int) -> int: ...
-    async def set_reason(self, slot: int, reason: str | None) -> None: ...
+class Ingress(Counters, runner.Ingress, Protocol):
+    """What is needed of the ingress."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    launcher: Launcher
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(runner.Settings):
     slots: int
-    socket: Callable[[int], Path]
     boot_cpu_s: float = 1.0
     boot_wall_s: float = 10.0
     idle_s: float = 300.0
     warm: int = 0  # processes that wait for a program
-    node: str = ""
-    region: str = ""
-    services: Mapping[str, Path] = field(default_factory=dict)  # the node's sockets, as sandboxes see them
 
-
-@dataclass(slots=True)
-class _Held:
-    """A slot in use: the pure state, and the process that belongs to it."""
-
-    state: machine.Sandbox
-    spec: SandboxSpec | None = None  # None while it is warm
-    source: bytes = b""
-    control: str = ""  # what the guest knows the agent by
-    guest: Guest | None = None
-    primed: bool = False  # a process without a program has answered one request, and is at its fastest for the next
-    gauge: Gauge = field(default_factory=Gauge)
-    told: Reason | None = None  # why its last process has ended, as the ingress knows it
-    told_times: int = 0
+    def budget(self, limits: Limits) -> Budget:
+        return Budget(
+            cpu_s=limits.cpu_ms / 1000,
+            memory_bytes=(limits.memory_mib << 20) + _HEADROOM_BYTES,
+            boot_cpu_s=self.boot_cpu_s,
+            boot_wall_s=self.boot_wall_s,
+            drain_s=limits.wall_ms / 1000 + 1.0,
+            idle_s=self.idle_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +78,23 @@ class Pool:
         ended: Callable[[SandboxSpec, str], None],
     ) -> None:
         self._settings = settings
-        self._ingress = ingress
         self._changed = changed
         self._ended = ended
-        self._held: dict[int, _Held] = {}
+        self._slots: dict[int, Slot] = {}
         self._free = deque(range(settings.slots))
         self._wake = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
-        self._watch = Watch(self._held, ingress, take=self._take, served=self._answered)
-        self._instances = Instances(self._held, changed=changed)
+        self._runner = Runner(
+            settings,
+            ingress,
+            spawn=self._spawn,
+            changed=self._phase_changed,
+            listens=self._listens,
+            primed=lambda _slot: changed(""),
+            said=self._said,
+        )
+        self._watch = Watch(self._slots, ingress, take=self._take, served=self._answered)
+        self._instances = Instances(self._slots, changed=changed)
         self._warm_failures = reserve.Failures()
         self.terminations: dict[str, tuple[int, Reason]] = {}
         self.logged: Logged = _unheard  # takes what programs print, and why they were ended
@@ -117,15 +107,15 @@ class Pool:
     # What is there
 
     def views(self) -> tuple[SandboxView, ...]:
-        return tuple(_view(slot, held, held.spec) for slot, held in self._held.items() if held.spec is not None)
+        return tuple(_view(slot, slot.spec) for slot in self._slots.values() if slot.spec is not None)
 
     def free_slots(self) -> tuple[int, ...]:
         return tuple(self._free)
 
     def warm_slots(self) -> tuple[int, ...]:
         """Return the slots with a process that waits for a program, those that have waited longest first."""
-        warm = [slot for slot, held in self._held.items() if held.state.phase is Phase.WARM and held.primed]
-        return tuple(sorted(warm, key=lambda slot: self._held[slot].state.since))
+        warm = [slot for slot in self._slots.values() if slot.state.phase is Phase.WARM and slot.primed]
+        return tuple(slot.number for slot in sorted(warm, key=lambda slot: slot.state.since))
 
     def instances(self) -> dict[SandboxSpec, int]:
         """Return how many sandboxes there should be of what should have more than one."""
@@ -133,9 +123,9 @@ class Pool:
 
     def usage(self) -> list[Usage]:
         return [
-            Usage(held.spec, held.state.phase, held.gauge.memory_bytes, held.gauge.cpu_s, held.gauge.finished)
-            for held in self._held.values()
-            if held.state.phase is not Phase.GONE and held.spec is not None
+            Usage(slot.spec, slot.state.phase, slot.gauge.memory_bytes, slot.gauge.cpu_s, slot.gauge.finished)
+            for slot in self._slots.values()
+            if slot.state.phase is not Phase.GONE and slot.spec is not None
         ]
 
     @property
@@ -146,25 +136,25 @@ class Pool:
     def ready_slots(self, function: str) -> list[tuple[int, SandboxSpec]]:
         """Return the function's sandboxes that serve."""
         return [
-            (slot, held.spec)
-            for slot, held in self._held.items()
-            if held.spec is not None and held.spec.function == function and held.state.serves
+            (slot.number, slot.spec)
+            for slot in self._slots.values()
+            if slot.spec is not None and slot.spec.function == function and slot.state.serves
         ]
 
     def control(self, slot: int) -> str:
         """Return the secret by which the slot's guest knows the agent."""
-        return self._held[slot].control
+        return self._slots[slot].control
 
     def socket(self, slot: int) -> Path:
         return self._settings.socket(slot)
 
     def serving(self, slot: int) -> contextlib.AbstractContextManager[None]:
         """Count a request that reaches the slot's sandbox past the ingress, for as long as it lasts: limits and drains look at it too."""
-        return self._held[slot].gauge.serving()
+        return self._slots[slot].gauge.serving()
 
     async def last_reason(self, slot: int) -> Reason | None:
         """Return why the slot's last process ended; of one whose connections just broke, wait a moment for its end."""
-        held = self._held.get(slot)
+        held = self._slots.get(slot)
         if held is None:
             return None
         guest, deadline = held.guest, time.monotonic() + _END_SEEN_WITHIN_S
@@ -176,19 +166,20 @@ class Pool:
 
     def start(self, slot: int, spec: SandboxSpec, source: bytes) -> None:
         """Start a sandbox on a free slot, or on one whose process waits for a program."""
-        held = self._held.get(slot)
-        control = secrets.token_hex(16)
+        held, budget = self._slots.get(slot), self._settings.budget(spec.limits)
         if held is None:
             self._free.remove(slot)
-            state, commands = machine.start(_budget(spec, self._settings), time.monotonic())
-            held = self._held[slot] = _Held(state, spec, source, control)
-            self._carry_out(slot, held, commands)
+            state, commands = machine.start(budget, time.monotonic())
+            held = self._slots[slot] = Slot(slot, state)
+            held.assign(spec, source)
+            self._runner.carry_out(held, commands)
         else:
-            held.spec, held.source, held.control = spec, source, control
-            fits = spec.limits.memory_mib == _WARM_LIMITS.memory_mib
-            self._take(slot, machine.Assigned(_budget(spec, self._settings), fits))
+            held.assign(spec, source)
+            fits = spec.limits.memory_mib == WARM_LIMITS.memory_mib
+            self._runner.take(held, machine.Assigned(budget, fits))
             if held.state.phase is Phase.STARTING:
-                self.assigned(spec, slot)
+                self._warm_failures = self._warm_failures.ended()
+                self._listens(held)
         self._wake.set()
 
     def retire(self, slot: int) -> None:
@@ -203,242 +194,99 @@ class Pool:
                 while True:
                     self._refill()
                     self._prepare_next()
-                    if not self._held:
+                    if not self._slots:
                         self._wake.clear()
                         await self._wake.wait()
                     pause_s = await self._watch.look()
                     self._instances.look(time.monotonic())
                     await asyncio.sleep(pause_s)
             finally:
-                for held in self._held.values():
-                    if held.guest is not None:
-                        held.guest.kill()
+                for slot in self._slots.values():
+                    if slot.guest is not None:
+                        slot.guest.kill()
 
     def _refill(self) -> None:
-        now, states = time.monotonic(), [held.state for held in self._held.values()]
+        now, states = time.monotonic(), [slot.state for slot in self._slots.values()]
         most, free = self._settings.warm, len(self._free)
         if not reserve.wants_one(states, self._warm_failures, most=most, free=free, now=now):
             return
-        slot = self._free.pop()
-        state, commands = machine.prepare(_budget_of(_WARM_LIMITS, self._settings), now)
-        held = self._held[slot] = _Held(state)
-        self._carry_out(slot, held, commands)
+        number = self._free.pop()
+        state, commands = machine.prepare(self._settings.budget(WARM_LIMITS), now)
+        slot = self._slots[number] = Slot(number, state)
+        self._runner.carry_out(slot, commands)
 
     def _prepare_next(self) -> None:
         # The slot that the next program without a waiting process comes to.
-        states = [held.state for held in self._held.values()]
+        states = [slot.state for slot in self._slots.values()]
         if self._free and not reserve.anybody_waits(states, time.monotonic()):
             self._settings.launcher.prepare(self._free[0])
 
-    def _answered(self, slot: int, requests: int) -> None:
-        if (spec := self._held[slot].spec) is not None:
-            self.served(spec, requests)
-
-    def _take(self, slot: int, event: machine.Event) -> None:
-        held = self._held.get(slot)
-        if held is None:
-            return
-        before = held.state
-        held.state, commands = machine.step(before, event, time.monotonic())
-        self._carry_out(slot, held, commands)
-        if held.state.phase is not before.phase:
-            self._phase_changed(slot, held, before)
-
-    def _phase_changed(self, slot: int, held: _Held, before: machine.Sandbox) -> None:
-        state = held.state
-        if held.spec is None:
-            if state.phase is Phase.GONE:
-                self._warm_failed(slot, state.error)
-            return
-        function = held.spec.function
-        _logger.info(
-            "sandbox changed", function=function, version=held.spec.version.number, slot=slot, phase=state.phase.value,
-            before=before.phase.value, reason=None if state.reason is None else state.reason.value,
-        )  # fmt: skip
-        if state.terminations > before.terminations and state.reason is not None:
-            count, _ = self.terminations.get(function, (0, state.reason))
-            self.terminations[function] = (count + 1, state.reason)
-            self.overran(held.spec, state.reason)
-            text = f"version {held.spec.version.number} was ended: {state.error or state.reason.value}"
-            self.logged(held.spec, "limit", text, state.reason.value)
-        if state.phase is Phase.GONE:
-            if not state.proven and not state.retiring:
-                self._ended(held.spec, state.error or (state.reason or Reason.BOOT_FAILED).value)
-            self._spawn_task(self._release(slot), name=f"release {slot}")
-        self._changed(function)
-
-    def _warm_failed(self, slot: int, error: str) -> None:
-        self._warm_failures = self._warm_failures.one_more(time.monotonic())
-        _logger.warning("a process that waited for a program ended", slot=slot, error=error)
-        self._spawn_task(self._release(slot), name=f"release {slot}")
-
-    def _carry_out(self, slot: int, held: _Held, commands: tuple[machine.Command, ...]) -> None:
-        for wish in commands:
-            match wish:
-                case machine.Spawn():
-                    self._spawn_task(self._live(slot, held), name=f"sandbox {slot}")
-                case machine.Feed():
-                    self._warm_failures = self._warm_failures.ended()
-                    self._feed(held)
-                case machine.Kill(reason):
-                    if held.guest is not None and reason is not Reason.RETIRED:
-                        held.guest.freeze()  # the ingress is told the reason first, and meanwhile it must not run on
-                    self._spawn_task(self._kill(slot, held, reason), name=f"kill {slot}")
-                case _:
-                    assert_never(wish)
-
-    def _spawn_task(self, work: Coroutine[None, None, None], *, name: str) -> None:
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
         if self._group is None:
             raise RuntimeError("the pool does not run")
         self._group.create_task(work, name=name)
 
-    async def _live(self, slot: int, held: _Held) -> None:
-        """One process from its start to its end."""
-        if held.told is not None:
-            held.told = None
-            self._spawn_task(self._forget_reason(slot, held), name=f"forget {slot}")
-        status, last_words = 127, ""
-        try:
-            limits = _WARM_LIMITS if held.spec is None else held.spec.limits
-            guest = await self._settings.launcher.start(
-                slot,
-                memory_mib=limits.memory_mib,
-                memory_bytes=held.state.budget.memory_bytes,
-                waits=held.spec is None,
-            )
-        except OSError as error:
-            last_words = str(error)
-        else:
-            held.guest = guest
-            held.gauge.begin()
-            if not held.state.live or held.state.phase is Phase.STOPPING:
-                guest.kill()  # it was given up while it was being started
-            if held.spec is None:
-                self._spawn_task(self._prime(slot, held), name=f"prime {slot}")
-            else:
-                self._feed(held)
-            try:
-                status = await guest.serve(lambda message: self._heard(slot, held, message))
-            finally:
-                held.guest = None
-            last_words = guest.last_words()
-        if last_words:
-            _logger.debug("sandbox said", function=_name(held), slot=slot, stderr=last_words)
-        was_told = held.told is not None  # before it was killed
-        self._take(slot, machine.Exited(status, process.clean(last_words, keep="\n", limit=1000)))
-        why = held.state.reason
-        if held.spec is not None and why not in (None, Reason.RETIRED) and not was_told:
-            await self._tell_reason(slot, held, why)
+    # What the watch and the runner tell
 
-    async def _prime(self, slot: int, held: _Held) -> None:
-        # Nothing is assigned to it before this has ended, so that no program meets a request of ours.
-        try:
-            answered = await primer.prime(self._settings.socket(slot), lives=lambda: held.guest is not None)
-        except TimeoutError:
-            _logger.warning("a process that should wait for a program does not answer", slot=slot)
-            if self._held.get(slot) is held:
-                self._take(slot, machine.Retired())
+    def _take(self, slot: int, event: machine.Event) -> None:
+        if (held := self._slots.get(slot)) is not None:
+            self._runner.take(held, event)
+
+    def _answered(self, slot: int, requests: int) -> None:
+        if (spec := self._slots[slot].spec) is not None:
+            self.served(spec, requests)
+
+    def _listens(self, slot: Slot) -> None:
+        if slot.spec is not None and slot.state.phase is Phase.STARTING:
+            self.assigned(slot.spec, slot.number)
+
+    def _said(self, slot: Slot, level: str, text: str, reason: str) -> None:
+        if slot.spec is not None:
+            self.logged(slot.spec, level, text, reason)
+
+    def _phase_changed(self, slot: Slot, before: machine.Sandbox) -> None:
+        state, spec = slot.state, slot.spec
+        if spec is None:
+            if state.phase is Phase.GONE:
+                self._warm_failures = self._warm_failures.one_more(time.monotonic())
+                _logger.warning("a process that waited for a program ended", slot=slot.number, error=state.error)
+                self._spawn(self._release(slot), f"release {slot.number}")
             return
-        if answered:  # and else _live() sees to what has ended
-            held.primed = True
-            self._changed("")
+        _logger.info(
+            "sandbox changed", function=spec.function, version=spec.version.number, slot=slot.number, phase=state.phase.value,
+            before=before.phase.value, reason=None if state.reason is None else state.reason.value,
+        )  # fmt: skip
+        if state.terminations > before.terminations and state.reason is not None:
+            self._count_end(spec, state.reason, state.error)
+        if state.phase is Phase.GONE:
+            if not state.proven and not state.retiring:
+                self._ended(spec, state.error or (state.reason or Reason.BOOT_FAILED).value)
+            self._spawn(self._release(slot), f"release {slot.number}")
+        self._changed(spec.function)
 
-    def _feed(self, held: _Held) -> None:
-        if held.spec is None:
-            raise RuntimeError("a sandbox was fed without a program")
-        if held.guest is None:
-            return  # it has ended, and what follows starts it anew
-        settings = self._settings
-        header = handover.header(
-            held.spec, node=settings.node, region=settings.region, control=held.control, services=settings.services
-        )
-        held.guest.feed(handover.encode(header, held.source))
+    def _count_end(self, spec: SandboxSpec, reason: Reason, error: str) -> None:
+        count, _ = self.terminations.get(spec.function, (0, reason))
+        self.terminations[spec.function] = (count + 1, reason)
+        self.overran(spec, reason)
+        text = f"version {spec.version.number} was ended: {error or reason.value}"
+        self.logged(spec, "limit", text, reason.value)
 
-    def _heard(self, slot: int, held: _Held, message: Message) -> None:
-        match message.event:
-            case "listening":
-                if held.spec is not None and held.state.phase is Phase.STARTING:
-                    self.assigned(held.spec, slot)
-            case "ready":
-                cpu_s = held.guest.cpu_s() if held.guest is not None else None
-                self._take(slot, machine.Booted(cpu_s or 0.0))
-            case "failed":
-                self._take(slot, machine.BootFailed(message.text))
-            case _:
-                _logger.debug("function log", function=_name(held), slot=slot, message=message.text)
-                level, _, text = message.text.partition(": ")
-                if held.spec is not None:
-                    # The guest's own word of a limit begins with the reason code.
-                    reason = text.partition(": ")[0] if level == "limit" else message.reason
-                    self.logged(held.spec, level if level in _LEVELS else "info", text, reason[:64])
-
-    async def _kill(self, slot: int, held: _Held, reason: Reason) -> None:
-        if reason is not Reason.RETIRED:
-            _logger.warning(
-                "sandbox killed",
-                function=_name(held),
-                version=0 if held.spec is None else held.spec.version.number,
-                slot=slot,
-                reason=reason.value,
-            )
-            await self._tell_reason(slot, held, reason)
-        if held.guest is not None:
-            held.guest.kill()
-
-    async def _tell_reason(self, slot: int, held: _Held, reason: Reason | None) -> None:
-        held.told = reason
-        held.told_times += 1
-        # The reason is a courtesy to the client: an ingress that is slow to take it must not lengthen a runaway's life.
-        try:
-            async with asyncio.timeout(_REASON_WITHIN_S):
-                await self._ingress.set_reason(slot, None if reason is None else reason.value)
-        except (NearhopError, TimeoutError) as error:
-            _logger.warning("the ingress did not take a reason over", slot=slot, error=repr(error))
-
-    async def _forget_reason(self, slot: int, held: _Held) -> None:
-        # The next process starts at once, and the page that tells of the last one is still to be written.
-        times = held.told_times
-        await asyncio.sleep(_REASON_KEPT_S)
-        if self._held.get(slot) is held and held.told_times == times:
-            await self._tell_reason(slot, held, None)
-
-    async def _release(self, slot: int) -> None:
-        """Free the slot once the ingress holds no connection to what ran there: a kept one must never meet another function."""
-        _unlink(self._settings.socket(slot))
-        deadline = time.monotonic() + _CONNECTIONS_GONE_WITHIN_S
-        while time.monotonic() < deadline:
-            try:
-                if await self._ingress.connections(slot) == 0:
-                    break
-            except NearhopError as error:
-                _logger.debug("connections unknown", slot=slot, error=str(error))
-            await asyncio.sleep(_CONNECTIONS_POLL_S)
-        held = self._held[slot]
-        if held.told is not None:
-            await asyncio.sleep(_REASON_KEPT_S)  # its last page
-        await self._tell_reason(slot, held, None)
-        del self._held[slot]
-        self._free.append(slot)
+    async def _release(self, slot: Slot) -> None:
+        await self._runner.clear(slot)
+        del self._slots[slot.number]
+        self._free.append(slot.number)
         self._wake.set()
-        self._changed(_name(held))
+        self._changed(slot.function)
 
 
 def _unheard(_spec: SandboxSpec, _level: str, _text: str, _reason: str) -> None:
     return None
 
 
-def _unlink(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _name(held: _Held) -> str:
-    return "" if held.spec is None else held.spec.function
-
-
-def _view(slot: int, held: _Held, spec: SandboxSpec) -> SandboxView:
-    state = held.state
+def _view(slot: Slot, spec: SandboxSpec) -> SandboxView:
+    state = slot.state
     return SandboxView(
-        slot,
+        slot.number,
         spec,
         ready=state.serves,
         retiring=state.retiring or state.phase is Phase.GONE,
@@ -446,19 +294,4 @@ def _view(slot: int, held: _Held, spec: SandboxSpec) -> SandboxView:
         crashed=state.proven and not state.serves,
         waiting=state.phase is Phase.BACKOFF,
         used_at=state.used_at,
-    )
-
-
-def _budget(spec: SandboxSpec, settings: Settings) -> Budget:
-    return _budget_of(spec.limits, settings)
-
-
-def _budget_of(limits: Limits, settings: Settings) -> Budget:
-    return Budget(
-        cpu_s=limits.cpu_ms / 1000,
-        memory_bytes=(limits.memory_mib << 20) + _HEADROOM_BYTES,
-        boot_cpu_s=settings.boot_cpu_s,
-        boot_wall_s=settings.boot_wall_s,
-        drain_s=limits.wall_ms / 1000 + 1.0,
-        idle_s=settings.idle_s,
     )
