@@ -35,7 +35,7 @@ class Reading:
     finished: int = 0
 
 
-def load(before: Reading, after: Reading, in_flight: int) -> Load:
+def load_between(before: Reading, after: Reading, in_flight: int) -> Load:
     """Return what a sandbox has done between two readings; how busy it was is not known when they are not two in a row."""
     elapsed_s, wanted_s = after.at - before.at, after.wanted_s - before.wanted_s
     share = wanted_s / elapsed_s if 0 < elapsed_s < 10 * LOOK_EVERY_S else 0.0

@@ -77,5 +77,5 @@ class Instances:
             reading = Reading(held.guest.wanted_s() or 0.0, now, held.gauge.finished)
             last = before.get(held.guest, Reading())
             self._readings[held.guest] = reading
-            loads[held.spec].append(scale.load(last, reading, held.gauge.in_flight))
+            loads[held.spec].append(scale.load_between(last, reading, held.gauge.in_flight))
         return loads

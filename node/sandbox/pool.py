@@ -197,8 +197,9 @@ class Pool:
                     if not self._slots:
                         self._wake.clear()
                         await self._wake.wait()
-                    pause_s = await self._watch.look()
-                    self._instances.look(time.monotonic())
+                    now = time.monotonic()
+                    pause_s = await self._watch.look(now)
+                    self._instances.look(now)
                     await asyncio.sleep(pause_s)
             finally:
                 for slot in self._slots.values():

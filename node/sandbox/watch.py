@@ -1,4 +1,4 @@
-"""The watch over what runs: reads each process's clock and memory, asks the ingress what it serves, and hands that on as samples.
+"""The watch over what runs: reads each process's CPU time and memory, asks the ingress what it serves, and hands that on as samples.
 
 How closely it looks is decided in lifecycle/pace.py, and what a sample means in lifecycle/limits.py. It ends nobody: who is suspected of running
 away is frozen, for as long as the ingress is asked.
@@ -6,7 +6,6 @@ away is frozen, for as long as the ingress is asked.
 
 import contextlib
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -99,9 +98,8 @@ class Watch:
         self._looked_at = 0.0
         self._active_at = 0.0
 
-    async def look(self) -> float:
+    async def look(self, now: float) -> float:
         """Look at every slot; return how soon to do so again."""
-        now = time.monotonic()
         elapsed_s, self._looked_at = now - self._looked_at, now
         pause_s = math.inf
         readings: list[tuple[int, Watched, Process, float]] = []
@@ -136,7 +134,7 @@ class Watch:
             for watched, guest in frozen:
                 if watched.guest is guest and watched.state.phase is not Phase.STOPPING:
                     guest.thaw()
-        return min(pause_s, pace.rest_s(time.monotonic() - self._active_at))
+        return min(pause_s, pace.rest_s(now - self._active_at))
 
     def _judge(self, readings: Iterable[tuple[int, Watched, Process, float]], counters: Mapping[int, Counted]) -> None:
         for slot, watched, guest, cpu_s in readings:
