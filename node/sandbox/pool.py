@@ -195,8 +195,7 @@ class Pool:
                     self._refill()
                     self._prepare_next()
                     if not self._slots:
-                        self._wake.clear()
-                        await self._wake.wait()
+                        await self._rest()
                     now = time.monotonic()
                     pause_s = await self._watch.look(now)
                     self._instances.look(now)
@@ -205,6 +204,14 @@ class Pool:
                 for slot in self._slots.values():
                     if slot.guest is not None:
                         slot.guest.kill()
+
+    async def _rest(self) -> None:
+        # Nothing runs: until something does, or a process that is to wait may be tried again.
+        self._wake.clear()
+        retry_s = self._warm_failures.retry_at - time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, retry_s) if self._settings.warm else None):
+                await self._wake.wait()
 
     def _refill(self) -> None:
         now, states = time.monotonic(), [slot.state for slot in self._slots.values()]

@@ -29,12 +29,19 @@ async def test_it_asks_until_there_is_an_answer(tmp_path: Path) -> None:
 
 
 async def test_it_waits_for_the_socket(tmp_path: Path) -> None:
-    work = asyncio.get_running_loop().create_task(primer.prime(tmp_path / "s", lives=lambda: True))
-    await asyncio.sleep(0.03)
-    assert not work.done()
-    server, _ = await serve(tmp_path / "s", b"HTTP/1.1 204 \r\n\r\n")
-    async with server:
-        assert await work
+    tries = asyncio.Semaphore(0)
+
+    def lives() -> bool:
+        tries.release()
+        return True
+
+    async with asyncio.TaskGroup() as group:
+        work = group.create_task(primer.prime(tmp_path / "s", lives=lives))
+        for _ in range(3):
+            await tries.acquire()
+        server, _ = await serve(tmp_path / "s", b"HTTP/1.1 204 \r\n\r\n")
+        async with server:
+            assert await work
 
 
 async def test_it_gives_up_on_one_that_has_ended(tmp_path: Path) -> None:
