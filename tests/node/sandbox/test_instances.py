@@ -15,8 +15,10 @@ SPEC = SandboxSpec("shop", Version(1, "d", 1, Dialect.WORKERS), Limits(instances
 class Process:
     def __init__(self) -> None:
         self.wanted: float | None = 0.0
+        self.read = 0
 
     def wanted_s(self) -> float | None:
+        self.read += 1
         return self.wanted
 
 
@@ -56,13 +58,11 @@ def test_a_busy_crowd_gets_one_more() -> None:
 
 def test_between_two_looks_nothing_is_read() -> None:
     held = ready()
+    assert held.guest is not None
     instances = Instances({0: held}, changed=lambda _function: None)
-    now = busy(instances, held, 100.0, looks=2)
-    for _ in range(100):
-        now += scale.LOOK_EVERY_S / 100
-        held.work(1.0)
-        instances.look(now - 0.001)
-    assert instances.several() == {}
+    for step in range(1, 10):
+        instances.look(100.0 + step * scale.LOOK_EVERY_S / 4)
+    assert held.guest.read == 3
 
 
 def test_a_new_process_is_read_from_its_beginning() -> None:

@@ -160,6 +160,7 @@ async def test_a_slot_is_kept_while_the_ingress_holds_connections_to_it(node: No
         assert (pool.free_slots(), pool.usage()) == ((1, 2), [])
         node.ingress.open = 0
         await node.free(pool)
+        assert node.ended == []  # it was retired before it was ready
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,30 @@ async def test_one_that_crashes_starts_anew_on_its_slot_and_its_reason_is_told_f
 
         await eventually(forgotten, within=10)
         assert node.launcher.started == [(0, False)] * 2
+
+
+async def test_the_reason_of_each_end_is_told(node: Node) -> None:
+    node.launcher.scripts = [CRASHES, CRASHES, SERVES]
+    async with node.running() as pool:
+        pool.start(0, SPEC, b"")
+
+        async def forgotten() -> bool:
+            return node.ingress.told == ["exception", "exception", None]
+
+        await eventually(forgotten, within=10)
+        assert pool.terminations == {"shop": (2, Reason.EXCEPTION)}
+
+
+async def test_what_is_ended_is_frozen_until_the_ingress_knows_why(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str | None] = node.ingress.told
+    freeze, kill = Guest.freeze, Guest.kill
+    monkeypatch.setattr(Guest, "freeze", lambda guest: (done.append("frozen"), freeze(guest)))
+    monkeypatch.setattr(Guest, "kill", lambda guest: (done.append("killed"), kill(guest)))
+    node.launcher.scripts = [FAILS]
+    async with node.running() as pool:
+        pool.start(0, SPEC, b"")
+        await node.free(pool)
+    assert done[:3] == ["frozen", "boot_failed", "killed"]
 
 
 async def test_a_runaway_is_ended_and_the_ingress_is_told_why_before(node: Node) -> None:

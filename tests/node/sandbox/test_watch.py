@@ -7,7 +7,7 @@ import pytest
 
 from node.haproxy.runtime import Counters
 from node.lifecycle import machine, pace
-from node.lifecycle.limits import WARMUP_REQUESTS, Budget, Reason
+from node.lifecycle.limits import WARMUP_REQUESTS, Budget, Reason, Sample
 from node.lifecycle.machine import Phase
 from node.sandbox.watch import Gauge, Watch
 
@@ -142,6 +142,12 @@ async def test_memory_over_the_limit_ends_it(node: Node) -> None:
     await node.look(pace.MEMORY_EVERY_S)
     assert node.killed == [(0, Reason.EXCEEDED_MEMORY)]
     assert held.gauge.memory_bytes == process.resident
+
+
+def test_a_new_process_is_measured_from_its_beginning() -> None:
+    gauge = Gauge(1.0, 2, 3.0, 4, 5, 6.0, 7.0, Sample(8.0), True, 9, 10)
+    gauge.begin()
+    assert gauge == Gauge(0.0, 2, 0.0, 4, 0, 6.0, 0.0, Sample(8.0), False, 9, 10)
 
 
 async def test_the_first_count_of_a_process_only_tells_where_it_begins(node: Node) -> None:
