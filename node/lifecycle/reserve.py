@@ -21,9 +21,11 @@ class Failures:
     retry_at: float = 0.0
 
     def one_more(self, now: float) -> "Failures":
+        """Take in that one has ended."""
         return Failures(self.count + 1, now + restart_delay(self.count + 2))
 
     def ended(self) -> "Failures":
+        """Take in that one has got a program: the row is over, the pause is not."""
         return replace(self, count=0)
 
 

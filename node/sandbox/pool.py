@@ -45,6 +45,7 @@ class Settings(runner.Settings):
     warm: int = 0  # processes that wait for a program
 
     def budget(self, limits: Limits) -> Budget:
+        """Return what a sandbox with these *limits* may use of this node."""
         return Budget(
             cpu_s=limits.cpu_ms / 1000,
             memory_bytes=(limits.memory_mib << 20) + _HEADROOM_BYTES,
@@ -98,9 +99,8 @@ class Pool:
         self._warm_failures = reserve.Failures()
         self.terminations: dict[str, tuple[int, Reason]] = {}
         self.logged: Logged = _unheard  # takes what programs print, and why they were ended
-        self.assigned: Callable[[SandboxSpec, int], None] = lambda _spec, _slot: (
-            None
-        )  # the slot's process listens, and gets the program
+        # The slot's process listens, and gets the program.
+        self.assigned: Callable[[SandboxSpec, int], None] = lambda _spec, _slot: None
         self.overran: Callable[[SandboxSpec, Reason], None] = lambda _spec, _reason: None
         self.served: Callable[[SandboxSpec, int], None] = lambda _spec, _requests: None
 

@@ -76,6 +76,7 @@ class Slot:
         return "" if self.spec is None else self.spec.function
 
     def assign(self, spec: SandboxSpec, source: bytes) -> None:
+        """Say what the slot is to run, under a new secret."""
         self.spec, self.source, self.control = spec, source, secrets.token_hex(16)
 
 
@@ -114,6 +115,7 @@ class Runner:
             self._changed(slot, before)
 
     def carry_out(self, slot: Slot, commands: tuple[machine.Command, ...]) -> None:
+        """Do what a new sandbox's first step asks for; take() does the same for all that follow."""
         for wish in commands:
             match wish:
                 case machine.Spawn():

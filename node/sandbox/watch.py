@@ -39,7 +39,7 @@ class Process(Protocol):
 
 @dataclass(slots=True)
 class Gauge:
-    """What is measured on one slot. Only the watch changes it, but for what the activator serves past the ingress."""
+    """What is measured on one slot. begin() and serving() are for others; all else is changed by the watch alone."""
 
     cpu_s: float = 0.0  # of the process, at the last look
     memory_bytes: int = 0
