@@ -5,7 +5,6 @@ An entry is one word; its fields are separated by bars. See routing for how they
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from node.haproxy.backends import CONCURRENCY
 from node.haproxy.frontend import BODY_BYTES
@@ -18,25 +17,6 @@ _PATHS_HERE = "/"
 _REFERRED = (PICKS, PATHS)  # the maps that entries refer to: those of the path map and of the host map to the first
 _LEAST = 100  # in flight, of one of many sandboxes: chance does not spread requests evenly
 _Named = Callable[[int], str]  # the backend of a slot
-
-
-@dataclass(frozen=True, slots=True)
-class Maps:
-    """The texts of the maps that one set of routes makes."""
-
-    hosts: str
-    paths: str
-    picks: str
-
-
-def maps(routes: Mapping[str, Route], caching: Collection[str] = ()) -> Maps:
-    """Render the maps of *routes*, whose keys are hostnames, or hostnames with the path below which a function answers.
-
-    *caching* are the functions whose answers the edge cache keeps.
-    """
-    board = Board()
-    board.take(routes, caching)
-    return Maps(_text(board.entries[HOSTS]), _text(board.entries[PATHS]), _text(board.entries[PICKS]))
 
 
 Changes = dict[
@@ -67,7 +47,11 @@ class Board:
         self._picks: dict[str, set[str]] = {}  # those that each function has in the picks
 
     def take(self, routes: Mapping[str, Route], caching: Collection[str]) -> Changes:
-        """Take these *routes* over in place of those before (see maps()) and return what that changes in the entries."""
+        """Take these *routes* over in place of those before and return what that changes in the entries.
+
+        Their keys are hostnames, or hostnames with the path below which a function answers; *caching* are the functions whose answers the edge
+        cache keeps.
+        """
         before, self._routes = self._routes, dict(routes)
         other, self._caching = self._caching.symmetric_difference(caching), frozenset(caching)
         changed = {key for key, route in routes.items() if (was := before.get(key)) is not route and was != route}
@@ -167,7 +151,7 @@ def _path_key(key: str) -> str:
 
 def reasons_map(reasons: Mapping[int, str]) -> str:
     """Render the reason map: slot, then why its sandbox last ended."""
-    return _text({slot_name(slot): reason for slot, reason in reasons.items()})
+    return "".join(lines({slot_name(slot): reason for slot, reason in sorted(reasons.items())}).values())
 
 
 def assets_map(files: Mapping[str, Iterable[str]]) -> str:
@@ -194,10 +178,6 @@ def change(before: str, after: str, *, most: int) -> tuple[dict[str, str], list[
 def lines(entries: Mapping[str, str]) -> dict[str, str]:
     """Return the line that each entry is in the file that HAProxy starts from."""
     return {key: f"{key} {value}\n" for key, value in entries.items()}
-
-
-def _text(entries: Mapping[str, str]) -> str:
-    return "".join(line for _, line in sorted(lines(entries).items()))
 
 
 def _previews(host: str, route: Route) -> dict[str, Route]:

@@ -123,6 +123,10 @@ class Sandbox:
         """Whether requests may be sent to it."""
         return self.phase in (Phase.READY, Phase.IDLE)
 
+    def due(self, now: float) -> bool:
+        """Say whether wake_at has been reached."""
+        return self.wake_at is not None and now >= self.wake_at
+
 
 Step = tuple[Sandbox, tuple[Command, ...]]
 
@@ -209,7 +213,7 @@ def _boot_broken(
             return Reason.BOOT_FAILED, f"the program used more than {budget.boot_cpu_s:g} s of CPU time to start"
         case Retired():
             return Reason.RETIRED, ""
-        case Ticked() if _due(state, now):
+        case Ticked() if state.due(now):
             return Reason.BOOT_FAILED, f"the program was not ready within {budget.boot_wall_s:g} s"
         case _:
             return None
@@ -254,7 +258,7 @@ def _draining(state: Sandbox, event: Event, now: float) -> Step:
                 return _kill(state, verdict, now)
             return _drained(state, sample.in_flight, now)
         case Ticked():
-            return _kill(state, Reason.RETIRED, now) if _due(state, now) else (state, ())
+            return _kill(state, Reason.RETIRED, now) if state.due(now) else (state, ())
         case Exited(status):
             return _ended(replace(state, reason=end_reason(status)), now)
         case Retired() | Assigned() | Booted() | BootFailed():
@@ -290,7 +294,7 @@ def _stopping(state: Sandbox, event: Event, now: float) -> Step:
 def _backoff(state: Sandbox, event: Event, now: float) -> Step:
     match event:
         case Ticked():
-            if not _due(state, now):
+            if not state.due(now):
                 return state, ()
             return _spawned(replace(state, since=now, meter=None), now)
         case Retired():
@@ -299,10 +303,6 @@ def _backoff(state: Sandbox, event: Event, now: float) -> Step:
             return state, ()
         case _:
             assert_never(event)
-
-
-def _due(state: Sandbox, now: float) -> bool:
-    return state.wake_at is not None and now >= state.wake_at
 
 
 def _kill(state: Sandbox, reason: Reason, now: float, error: str = "") -> Step:

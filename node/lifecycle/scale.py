@@ -8,6 +8,7 @@ the machine's time from them. So those in flight must be worth a wait, or the pr
 import math
 from dataclasses import dataclass, replace
 
+LOOK_EVERY_S = 0.5
 CROWD = 8  # requests in flight of one sandbox above which it is crowded
 BUSY_SHARE = 0.5  # of the time, running or waiting for a processor, above which a sandbox is busy
 FULL_SHARE = 0.9  # the same, above which requests wait for it however quick they are
@@ -23,6 +24,23 @@ class Load:
     in_flight: int
     busy_share: float
     request_s: float = math.inf  # of that time; infinite when none has finished
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """For how long a process has run or waited for a processor, at *at*, and how many requests its slot had answered by then."""
+
+    wanted_s: float = 0.0
+    at: float = 0.0
+    finished: int = 0
+
+
+def load_between(before: Reading, after: Reading, in_flight: int) -> Load:
+    """Return what a sandbox has done between two readings; how busy it was is not known when they are not two in a row."""
+    elapsed_s, wanted_s = after.at - before.at, after.wanted_s - before.wanted_s
+    share = wanted_s / elapsed_s if 0 < elapsed_s < 10 * LOOK_EVERY_S else 0.0
+    answered = after.finished - before.finished
+    return Load(in_flight, share, wanted_s / answered if answered > 0 else math.inf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,124 +1,59 @@
-"""Holds the node's sandboxes: feeds the lifecycle with what happens, and carries its commands out. It decides nothing itself."""
+"""The node's sandboxes by slot: which slot runs what, which are free, and which processes wait for a program.
+
+What runs on one slot is the runner's business, and how it is watched the watch's. It decides nothing itself: the agent's plan says what to start
+and retire, and lifecycle/reserve.py when to start a process that waits.
+"""
 
 import asyncio
 import contextlib
-import math
-import secrets
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Protocol
 
 from nearhop import log
-from nearhop.errors import NearhopError
 from nearhop.spec import Limits
-from node.lifecycle import machine, scale
-from node.lifecycle.limits import IDLE_STEP_S, Budget, Reason, Sample, left_s, suspicious, wants_counts
+from node.lifecycle import machine, reserve
+from node.lifecycle.limits import Budget, Reason
 from node.lifecycle.machine import Phase
 from node.plan.records import SandboxSpec, SandboxView
-from node.sandbox import handover, process
-from node.sandbox.isolation.launcher import Launcher
-from node.sandbox.process import Guest, Message
+from node.sandbox import runner
+from node.sandbox.instances import Instances
+from node.sandbox.runner import WARM_LIMITS, Runner, Slot
+from node.sandbox.watch import Counters, Watch
 
-_IDLE_S = 0.05  # between samples once nothing has used CPU for _IDLE_AFTER_S
-_IDLE_AFTER_S = 1.0
-_SLOW_S = 0.02
-_FAST_S = 0.004  # while one takes memory
-_NEAREST_S = 0.001
-_LEFT_SHARE = 0.5  # of what is left of a budget, as if it were spent on one processor: before it is gone on two, who spends it is looked at
-_SPENDING_SHARE = 0.1  # of one processor, between two samples: as much as _BUSY_STEP_S in _SLOW_S
-_BUSY_STEP_S = 0.002  # CPU between two samples that makes the next one fast
-_MEMORY_EVERY_S = 0.25
-_GROWING_BYTES = 4 << 20  # from one look to the next
-_DRAIN_POLL_S = 0.05
-_LOAD_EVERY_S = 0.5  # between questions about what the sandboxes that spend CPU serve
-_LOAD_STEP_S = 30e-6  # CPU since the last question that one request costs at least
-_IDLE_POLL_S = 1.0
-_REASON_WITHIN_S = 0.1
-_REASON_KEPT_S = 0.5  # after an end: longer than the ingress waits for a reason
 _END_SEEN_WITHIN_S = 0.1
 _END_POLL_S = 0.002
-_CONNECTIONS_GONE_WITHIN_S = 10.0
-_WARM_LIMITS = Limits()  # what a process is started with whose program is not known yet
-_WARM_BOOT_S = 0.2
-_FIRST_ANSWER_S = 0.02
-_PRIMED_WITHIN_S = 10.0
-_PRIME_POLL_S = 0.01
-# As the ingress sends a client's: a process that has answered one such request answers the next one faster.
-_PRIMER = (
-    b"GET / HTTP/1.1\r\nhost: sandbox\r\nuser-agent: -\r\naccept: */*\r\nx-real-ip: 192.0.2.1\r\nx-nearhop-country: XX\r\n"
-    b"x-forwarded-proto: http\r\nx-request-id: -\r\nconnection: close\r\n\r\n"
-)
-_WARM_LEAVES_FREE = 1  # slots that no waiting process takes
 _HEADROOM_BYTES = 128 << 20  # the engine itself, and what lies outside V8's heap
-_LEVELS = frozenset({"debug", "info", "warn", "error", "limit"})
 _logger = log.get(__name__)
 
 Logged = Callable[[SandboxSpec, str, str, str], None]  # level, text, reason code
 
 
-class Counted(Protocol):
-    @property
-    def finished(self) -> int: ...
-    @property
-    def in_flight(self) -> int: ...
+class Ingress(Counters, runner.Ingress, Protocol):
+    """What is needed of the ingress."""
 
 
-class Ingress(Protocol):
-    """What the pool needs of the ingress."""
-
-    async def counters(self, slots: Iterable[int]) -> Mapping[int, Counted]: ...
-    async def connections(self, slot: int) -> int: ...
-    async def set_reason(self, slot: int, reason: str | None) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    launcher: Launcher
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(runner.Settings):
     slots: int
-    socket: Callable[[int], Path]
     boot_cpu_s: float = 1.0
     boot_wall_s: float = 10.0
     idle_s: float = 300.0
     warm: int = 0  # processes that wait for a program
-    node: str = ""
-    region: str = ""
-    services: Mapping[str, Path] = field(default_factory=dict)  # the node's sockets, as sandboxes see them
 
-
-@dataclass(slots=True)
-class _Held:
-    """A slot in use: the pure state, and the process that belongs to it."""
-
-    state: machine.Sandbox
-    spec: SandboxSpec | None = None  # None while it is warm
-    source: bytes = b""
-    control: str = ""  # what the guest knows the agent by
-    guest: Guest | None = None
-    primed: bool = False  # a process without a program has answered one request, and is at its fastest for the next
-    direct: int = 0  # requests in flight that reached it past the ingress' slot: those that started it
-    direct_finished: int = 0
-    in_flight: int = 0
-    # What it had wanted of a processor when the load was last read, when that was, and how many requests had been answered.
-    window: tuple[float, float, int] = (0.0, 0.0, 0)
-    last_cpu_s: float = 0.0
-    memory_bytes: int = 0
-    memory_at: float = 0.0
-    asked_at: float = 0.0
-    finished: int = 0
-    sample: Sample | None = None
-    asked_cpu_s: float = 0.0
-    repeated: bool = False  # the last sample was as the one before it: another one would teach nothing
-    told: Reason | None = None  # why its last process has ended, as the ingress knows it
-    told_times: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Count:
-    finished: int
-    in_flight: int
+    def budget(self, limits: Limits) -> Budget:
+        """Return what a sandbox with these *limits* may use of this node."""
+        return Budget(
+            cpu_s=limits.cpu_ms / 1000,
+            memory_bytes=(limits.memory_mib << 20) + _HEADROOM_BYTES,
+            boot_cpu_s=self.boot_cpu_s,
+            boot_wall_s=self.boot_wall_s,
+            drain_s=limits.wall_ms / 1000 + 1.0,
+            idle_s=self.idle_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,49 +79,53 @@ class Pool:
         ended: Callable[[SandboxSpec, str], None],
     ) -> None:
         self._settings = settings
-        self._ingress = ingress
         self._changed = changed
         self._ended = ended
-        self._held: dict[int, _Held] = {}
+        self._slots: dict[int, Slot] = {}
         self._free = deque(range(settings.slots))
         self._wake = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
-        self._active_at = 0.0
-        self._load_at = 0.0
-        self._sampled_at = 0.0
-        self._scales: dict[SandboxSpec, scale.Scale] = {}
-        self._warm_failures = 0
-        self._warm_retry_at = 0.0
+        self._runner = Runner(
+            settings,
+            ingress,
+            spawn=self._spawn,
+            changed=self._phase_changed,
+            listens=self._listens,
+            primed=lambda _slot: changed(""),
+            said=self._said,
+        )
+        self._watch = Watch(self._slots, ingress, take=self._take, served=self._answered)
+        self._instances = Instances(self._slots, changed=changed)
+        self._warm_failures = reserve.Failures()
         self.terminations: dict[str, tuple[int, Reason]] = {}
         self.logged: Logged = _unheard  # takes what programs print, and why they were ended
-        self.assigned: Callable[[SandboxSpec, int], None] = lambda _spec, _slot: (
-            None
-        )  # the slot's process listens, and gets the program
+        # The slot's process listens, and gets the program.
+        self.assigned: Callable[[SandboxSpec, int], None] = lambda _spec, _slot: None
         self.overran: Callable[[SandboxSpec, Reason], None] = lambda _spec, _reason: None
         self.served: Callable[[SandboxSpec, int], None] = lambda _spec, _requests: None
 
     # What is there
 
     def views(self) -> tuple[SandboxView, ...]:
-        return tuple(_view(slot, held, held.spec) for slot, held in self._held.items() if held.spec is not None)
+        return tuple(_view(slot, slot.spec) for slot in self._slots.values() if slot.spec is not None)
 
     def free_slots(self) -> tuple[int, ...]:
         return tuple(self._free)
 
     def warm_slots(self) -> tuple[int, ...]:
         """Return the slots with a process that waits for a program, those that have waited longest first."""
-        warm = [slot for slot, held in self._held.items() if held.state.phase is Phase.WARM and held.primed]
-        return tuple(sorted(warm, key=lambda slot: self._held[slot].state.since))
+        warm = [slot for slot in self._slots.values() if slot.state.phase is Phase.WARM and slot.primed]
+        return tuple(slot.number for slot in sorted(warm, key=lambda slot: slot.state.since))
 
     def instances(self) -> dict[SandboxSpec, int]:
         """Return how many sandboxes there should be of what should have more than one."""
-        return {spec: state.instances for spec, state in self._scales.items() if state.instances > 1}
+        return self._instances.several()
 
     def usage(self) -> list[Usage]:
         return [
-            Usage(held.spec, held.state.phase, held.memory_bytes, held.last_cpu_s, held.finished)
-            for held in self._held.values()
-            if held.state.phase is not Phase.GONE and held.spec is not None
+            Usage(slot.spec, slot.state.phase, slot.gauge.memory_bytes, slot.gauge.cpu_s, slot.gauge.finished)
+            for slot in self._slots.values()
+            if slot.state.phase is not Phase.GONE and slot.spec is not None
         ]
 
     @property
@@ -197,32 +136,25 @@ class Pool:
     def ready_slots(self, function: str) -> list[tuple[int, SandboxSpec]]:
         """Return the function's sandboxes that serve."""
         return [
-            (slot, held.spec)
-            for slot, held in self._held.items()
-            if held.spec is not None and held.spec.function == function and held.state.serves
+            (slot.number, slot.spec)
+            for slot in self._slots.values()
+            if slot.spec is not None and slot.spec.function == function and slot.state.serves
         ]
 
     def control(self, slot: int) -> str:
         """Return the secret by which the slot's guest knows the agent."""
-        return self._held[slot].control
+        return self._slots[slot].control
 
     def socket(self, slot: int) -> Path:
         return self._settings.socket(slot)
 
-    @contextlib.contextmanager
-    def serving(self, slot: int) -> Iterator[None]:
+    def serving(self, slot: int) -> contextlib.AbstractContextManager[None]:
         """Count a request that reaches the slot's sandbox past the ingress, for as long as it lasts: limits and drains look at it too."""
-        held = self._held[slot]
-        held.direct += 1
-        try:
-            yield
-        finally:
-            held.direct -= 1
-            held.direct_finished += 1
+        return self._slots[slot].gauge.serving()
 
     async def last_reason(self, slot: int) -> Reason | None:
         """Return why the slot's last process ended; of one whose connections just broke, wait a moment for its end."""
-        held = self._held.get(slot)
+        held = self._slots.get(slot)
         if held is None:
             return None
         guest, deadline = held.guest, time.monotonic() + _END_SEEN_WITHIN_S
@@ -234,19 +166,20 @@ class Pool:
 
     def start(self, slot: int, spec: SandboxSpec, source: bytes) -> None:
         """Start a sandbox on a free slot, or on one whose process waits for a program."""
-        held = self._held.get(slot)
-        control = secrets.token_hex(16)
+        held, budget = self._slots.get(slot), self._settings.budget(spec.limits)
         if held is None:
             self._free.remove(slot)
-            state, commands = machine.start(_budget(spec, self._settings), time.monotonic())
-            held = self._held[slot] = _Held(state, spec, source, control)
-            self._carry_out(slot, held, commands)
+            state, commands = machine.start(budget, time.monotonic())
+            held = self._slots[slot] = Slot(slot, state)
+            held.assign(spec, source)
+            self._runner.carry_out(held, commands)
         else:
-            held.spec, held.source, held.control = spec, source, control
-            fits = spec.limits.memory_mib == _WARM_LIMITS.memory_mib
-            self._take(slot, machine.Assigned(_budget(spec, self._settings), fits))
+            held.assign(spec, source)
+            fits = spec.limits.memory_mib == WARM_LIMITS.memory_mib
+            self._runner.take(held, machine.Assigned(budget, fits))
             if held.state.phase is Phase.STARTING:
-                self.assigned(spec, slot)
+                self._warm_failures = self._warm_failures.ended()
+                self._listens(held)
         self._wake.set()
 
     def retire(self, slot: int) -> None:
@@ -261,393 +194,107 @@ class Pool:
                 while True:
                     self._refill()
                     self._prepare_next()
-                    if not self._held:
-                        self._wake.clear()
-                        await self._wake.wait()
-                    pause_s = await self._sample_all()
-                    await asyncio.sleep(self._pause_s() if pause_s is None else pause_s)
+                    if not self._slots:
+                        await self._rest()
+                    now = time.monotonic()
+                    pause_s = await self._watch.look(now)
+                    self._instances.look(now)
+                    await asyncio.sleep(pause_s)
             finally:
-                for held in self._held.values():
-                    if held.guest is not None:
-                        held.guest.kill()
+                for slot in self._slots.values():
+                    if slot.guest is not None:
+                        slot.guest.kill()
 
-    def _pause_s(self) -> float:
-        rests = time.monotonic() - self._active_at >= _IDLE_AFTER_S
-        return _IDLE_S if rests else _SLOW_S
+    async def _rest(self) -> None:
+        # Nothing runs: until something does, or a process that is to wait may be tried again.
+        self._wake.clear()
+        retry_s = self._warm_failures.retry_at - time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, retry_s) if self._settings.warm else None):
+                await self._wake.wait()
 
     def _refill(self) -> None:
-        # One at a time, and never while a program starts: a process to come must not slow down one that is waited for.
-        now = time.monotonic()
-        warm = [held for held in self._held.values() if held.state.phase is Phase.WARM]
-        booting = any(_starts(held.state, now) for held in self._held.values())
-        fresh = any(now - held.state.since < _WARM_BOOT_S for held in warm)
-        if len(warm) >= self._settings.warm or booting or fresh or now < self._warm_retry_at:
+        now, states = time.monotonic(), [slot.state for slot in self._slots.values()]
+        most, free = self._settings.warm, len(self._free)
+        if not reserve.wants_one(states, self._warm_failures, most=most, free=free, now=now):
             return
-        if len(self._free) <= _WARM_LEAVES_FREE:
-            return
-        slot = self._free.pop()
-        state, commands = machine.prepare(_budget_of(_WARM_LIMITS, self._settings), now)
-        held = self._held[slot] = _Held(state)
-        self._carry_out(slot, held, commands)
+        number = self._free.pop()
+        state, commands = machine.prepare(self._settings.budget(WARM_LIMITS), now)
+        slot = self._slots[number] = Slot(number, state)
+        self._runner.carry_out(slot, commands)
 
     def _prepare_next(self) -> None:
         # The slot that the next program without a waiting process comes to.
-        now = time.monotonic()
-        if self._free and not any(_starts(held.state, now) for held in self._held.values()):
+        states = [slot.state for slot in self._slots.values()]
+        if self._free and not reserve.anybody_waits(states, time.monotonic()):
             self._settings.launcher.prepare(self._free[0])
 
-    async def _sample_all(self) -> float | None:
-        """Look at every sandbox; return how soon to do so again where one is busy."""
-        now = time.monotonic()
-        elapsed_s, self._sampled_at = now - self._sampled_at, now
-        pause_s: float | None = None
-        readings: dict[int, tuple[Guest, float]] = {}
-        asking: list[int] = []
-        frozen: list[tuple[_Held, Guest]] = []
-        for slot, held in list(self._held.items()):
-            if held.state.wake_at is not None and now >= held.state.wake_at:
-                self._take(slot, machine.Ticked())
-            if held.guest is None or (cpu_s := held.guest.cpu_s()) is None:
-                continue
-            step_s = cpu_s - held.last_cpu_s
-            if step_s >= _BUSY_STEP_S or step_s >= _SPENDING_SHARE * elapsed_s:
-                pause_s = self._sooner(pause_s, held, cpu_s)
-            if step_s >= IDLE_STEP_S:
-                self._active_at = now
-            held.last_cpu_s = cpu_s
-            readings[slot] = (held.guest, cpu_s)
-            suspect = self._suspects(held, cpu_s)
-            if suspect:
-                held.guest.freeze()  # so that a runaway gains nothing while the ingress is asked
-                frozen.append((held, held.guest))
-            if held.spec is not None and (suspect or self._asks(held, cpu_s, now)):
-                held.asked_at, held.asked_cpu_s = now, cpu_s
-                asking.append(slot)
-            if step_s >= _BUSY_STEP_S or now - held.memory_at >= _MEMORY_EVERY_S:
-                pause_s = self._weigh(pause_s, held, now)
-        try:
-            counters = await self._ingress.counters(asking) if asking else {}
-            self._judge(readings, counters)
-        finally:
-            for held, guest in frozen:
-                if held.guest is guest and held.state.phase is not Phase.STOPPING:
-                    guest.thaw()
-        if now - self._load_at >= _LOAD_EVERY_S:
-            self._load_at = now
-            self._scale(now)
-        return pause_s
-
-    @staticmethod
-    def _sooner(pause_s: float | None, held: _Held, cpu_s: float) -> float | None:
-        """Return how soon to look again, by now that *held* spends as well."""
-        meter, budget = held.state.meter, held.state.budget
-        left = left_s(meter, cpu_s, budget) if held.state.serves and meter is not None else budget.cpu_s
-        return min(pause_s or _SLOW_S, max(_LEFT_SHARE * left, _NEAREST_S))
-
-    @staticmethod
-    def _weigh(pause_s: float | None, held: _Held, now: float) -> float | None:
-        """Look at the memory of *held* and return how soon to look again, by now that it may be growing."""
-        before, held.memory_bytes = held.memory_bytes, (held.guest.memory_bytes() if held.guest else None) or 0
-        held.memory_at = now
-        return min(pause_s or _FAST_S, _FAST_S) if held.memory_bytes - before >= _GROWING_BYTES else pause_s
-
-    @staticmethod
-    def _suspects(held: _Held, cpu_s: float) -> bool:
-        meter = held.state.meter
-        return held.state.serves and meter is not None and suspicious(meter, cpu_s, held.state.budget)
-
-    def _judge(self, readings: Mapping[int, tuple[Guest, float]], counters: Mapping[int, Counted]) -> None:
-        for slot, (guest, cpu_s) in readings.items():
-            current = self._held.get(slot)
-            if current is None or current.guest is not guest:
-                continue
-            counted = _added(counters.get(slot), current)
-            if counted is not None:
-                self._count(current, counted)
-            sample = Sample(
-                cpu_s,
-                current.memory_bytes,
-                None if counted is None else counted.finished,
-                None if counted is None else counted.in_flight,
-            )
-            current.repeated, repeated = sample == current.sample, current.repeated
-            current.sample = sample
-            # One that drains is done after a while in which nothing changes.
-            if current.state.phase is Phase.DRAINING or not (current.repeated and repeated):
-                self._take(slot, machine.Sampled(sample))
-
-    def _count(self, held: _Held, counted: Counted) -> None:
-        # The ingress counts for the slot, whoever has had it: the first count of a process only tells where it begins.
-        meter = held.state.meter
-        fresh = counted.finished - held.finished if meter is not None and meter.finished is not None else 0
-        held.finished, held.in_flight = counted.finished, counted.in_flight
-        if fresh > 0 and held.spec is not None:
-            self.served(held.spec, fresh)
-
-    def _scale(self, now: float) -> None:
-        loads: dict[SandboxSpec, list[scale.Load]] = defaultdict(list)
-        for held in self._held.values():
-            if held.spec is None or not held.state.serves:
-                continue
-            wanted_s, at, finished = held.window
-            held.window = ((held.guest.wanted_s() if held.guest is not None else None) or 0.0, now, held.finished)
-            spent_s, answered = held.window[0] - wanted_s, held.finished - finished
-            share = spent_s / (now - at) if 0 < now - at < 10 * _LOAD_EVERY_S else 0.0
-            loads[held.spec].append(scale.Load(held.in_flight, share, spent_s / answered if answered > 0 else math.inf))
-        before = self._scales
-        self._scales = {
-            spec: scale.step(before.get(spec, scale.Scale()), tuple(items), spec.limits.instances, now)
-            for spec, items in loads.items()
-        }
-        for spec, state in self._scales.items():
-            if state.instances != before.get(spec, scale.Scale()).instances:
-                _logger.info(
-                    "instances changed",
-                    function=spec.function,
-                    version=spec.version.number,
-                    instances=state.instances,
-                    serving=len(loads[spec]),
-                )
-                self._changed(spec.function)
-
-    @staticmethod
-    def _asks(held: _Held, cpu_s: float, now: float) -> bool:
-        waited_s = now - held.asked_at
-        if held.state.phase is Phase.DRAINING:
-            return waited_s >= _DRAIN_POLL_S
-        meter = held.state.meter
-        if not held.state.serves or meter is None:
-            return False
-        if wants_counts(meter, cpu_s, held.state.budget):
-            return True
-        if cpu_s - held.asked_cpu_s >= _LOAD_STEP_S and waited_s >= _LOAD_EVERY_S:
-            return True
-        rested = held.state.phase is Phase.READY and now - held.state.used_at >= held.state.budget.idle_s
-        return rested and waited_s >= _IDLE_POLL_S
-
-    def _take(self, slot: int, event: machine.Event) -> None:
-        held = self._held.get(slot)
-        if held is None:
-            return
-        before = held.state
-        held.state, commands = machine.step(before, event, time.monotonic())
-        self._carry_out(slot, held, commands)
-        if held.state.phase is not before.phase:
-            self._phase_changed(slot, held, before)
-
-    def _phase_changed(self, slot: int, held: _Held, before: machine.Sandbox) -> None:
-        state = held.state
-        if held.spec is None:
-            if state.phase is Phase.GONE:
-                self._warm_failed(slot, state.error)
-            return
-        function = held.spec.function
-        _logger.info(
-            "sandbox changed", function=function, version=held.spec.version.number, slot=slot, phase=state.phase.value,
-            before=before.phase.value, reason=None if state.reason is None else state.reason.value,
-        )  # fmt: skip
-        if state.terminations > before.terminations and state.reason is not None:
-            count, _ = self.terminations.get(function, (0, state.reason))
-            self.terminations[function] = (count + 1, state.reason)
-            self.overran(held.spec, state.reason)
-            text = f"version {held.spec.version.number} was ended: {state.error or state.reason.value}"
-            self.logged(held.spec, "limit", text, state.reason.value)
-        if state.phase is Phase.GONE:
-            if not state.proven and not state.retiring:
-                self._ended(held.spec, state.error or (state.reason or Reason.BOOT_FAILED).value)
-            self._spawn_task(self._release(slot), name=f"release {slot}")
-        self._changed(function)
-
-    def _warm_failed(self, slot: int, error: str) -> None:
-        self._warm_failures += 1
-        self._warm_retry_at = time.monotonic() + machine.restart_delay(self._warm_failures + 1)
-        _logger.warning("a process that waited for a program ended", slot=slot, error=error)
-        self._spawn_task(self._release(slot), name=f"release {slot}")
-
-    def _carry_out(self, slot: int, held: _Held, commands: tuple[machine.Command, ...]) -> None:
-        for wish in commands:
-            match wish:
-                case machine.Spawn():
-                    self._spawn_task(self._live(slot, held), name=f"sandbox {slot}")
-                case machine.Feed():
-                    self._warm_failures = 0
-                    self._feed(held)
-                case machine.Kill(reason):
-                    if held.guest is not None and reason is not Reason.RETIRED:
-                        held.guest.freeze()  # the ingress is told the reason first, and meanwhile it must not run on
-                    self._spawn_task(self._kill(slot, held, reason), name=f"kill {slot}")
-                case _:
-                    assert_never(wish)
-
-    def _spawn_task(self, work: Coroutine[None, None, None], *, name: str) -> None:
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
         if self._group is None:
             raise RuntimeError("the pool does not run")
         self._group.create_task(work, name=name)
 
-    async def _live(self, slot: int, held: _Held) -> None:
-        """One process from its start to its end."""
-        if held.told is not None:
-            held.told = None
-            self._spawn_task(self._forget_reason(slot, held), name=f"forget {slot}")
-        status, last_words = 127, ""
-        try:
-            limits = _WARM_LIMITS if held.spec is None else held.spec.limits
-            guest = await self._settings.launcher.start(
-                slot,
-                memory_mib=limits.memory_mib,
-                memory_bytes=held.state.budget.memory_bytes,
-                waits=held.spec is None,
-            )
-        except OSError as error:
-            last_words = str(error)
-        else:
-            held.guest, held.last_cpu_s, held.memory_at, held.repeated = guest, 0.0, 0.0, False
-            held.asked_cpu_s, held.in_flight, held.window = 0.0, 0, (0.0, 0.0, 0)
-            if not held.state.live or held.state.phase is Phase.STOPPING:
-                guest.kill()  # it was given up while it was being started
-            if held.spec is None:
-                self._spawn_task(self._prime(slot, held), name=f"prime {slot}")
-            else:
-                self._feed(held)
-            try:
-                status = await guest.serve(lambda message: self._heard(slot, held, message))
-            finally:
-                held.guest = None
-            last_words = guest.last_words()
-        if last_words:
-            _logger.debug("sandbox said", function=_name(held), slot=slot, stderr=last_words)
-        was_told = held.told is not None  # before it was killed
-        self._take(slot, machine.Exited(status, process.clean(last_words, keep="\n", limit=1000)))
-        why = held.state.reason
-        if held.spec is not None and why not in (None, Reason.RETIRED) and not was_told:
-            await self._tell_reason(slot, held, why)
+    # What the watch and the runner tell
 
-    async def _prime(self, slot: int, held: _Held) -> None:
-        # Nothing is assigned to it before this has ended, so that no program meets a request of ours.
-        try:
-            async with asyncio.timeout(_PRIMED_WITHIN_S):
-                while not await _answers(self._settings.socket(slot)):
-                    if held.guest is None:
-                        return  # it has ended; _live() sees to that
-                    await asyncio.sleep(_PRIME_POLL_S)
-        except TimeoutError:
-            _logger.warning("a process that should wait for a program does not answer", slot=slot)
-            if self._held.get(slot) is held:
-                self._take(slot, machine.Retired())
+    def _take(self, slot: int, event: machine.Event) -> None:
+        if (held := self._slots.get(slot)) is not None:
+            self._runner.take(held, event)
+
+    def _answered(self, slot: int, requests: int) -> None:
+        if (spec := self._slots[slot].spec) is not None:
+            self.served(spec, requests)
+
+    def _listens(self, slot: Slot) -> None:
+        if slot.spec is not None and slot.state.phase is Phase.STARTING:
+            self.assigned(slot.spec, slot.number)
+
+    def _said(self, slot: Slot, level: str, text: str, reason: str) -> None:
+        if slot.spec is not None:
+            self.logged(slot.spec, level, text, reason)
+
+    def _phase_changed(self, slot: Slot, before: machine.Sandbox) -> None:
+        state, spec = slot.state, slot.spec
+        if spec is None:
+            if state.phase is Phase.GONE:
+                self._warm_failures = self._warm_failures.one_more(time.monotonic())
+                _logger.warning("a process that waited for a program ended", slot=slot.number, error=state.error)
+                self._spawn(self._release(slot), f"release {slot.number}")
             return
-        held.primed = True
-        self._changed("")
+        _logger.info(
+            "sandbox changed", function=spec.function, version=spec.version.number, slot=slot.number, phase=state.phase.value,
+            before=before.phase.value, reason=None if state.reason is None else state.reason.value,
+        )  # fmt: skip
+        if state.terminations > before.terminations and state.reason is not None:
+            self._count_end(spec, state.reason, state.error)
+        if state.phase is Phase.GONE:
+            if not state.proven and not state.retiring:
+                self._ended(spec, state.error or (state.reason or Reason.BOOT_FAILED).value)
+            self._spawn(self._release(slot), f"release {slot.number}")
+        self._changed(spec.function)
 
-    def _feed(self, held: _Held) -> None:
-        if held.spec is None:
-            raise RuntimeError("a sandbox was fed without a program")
-        if held.guest is None:
-            return  # it has ended, and what follows starts it anew
-        settings = self._settings
-        header = handover.header(
-            held.spec, node=settings.node, region=settings.region, control=held.control, services=settings.services
-        )
-        held.guest.feed(handover.encode(header, held.source))
+    def _count_end(self, spec: SandboxSpec, reason: Reason, error: str) -> None:
+        count, _ = self.terminations.get(spec.function, (0, reason))
+        self.terminations[spec.function] = (count + 1, reason)
+        self.overran(spec, reason)
+        text = f"version {spec.version.number} was ended: {error or reason.value}"
+        self.logged(spec, "limit", text, reason.value)
 
-    def _heard(self, slot: int, held: _Held, message: Message) -> None:
-        match message.event:
-            case "listening":
-                if held.spec is not None and held.state.phase is Phase.STARTING:
-                    self.assigned(held.spec, slot)
-            case "ready":
-                cpu_s = held.guest.cpu_s() if held.guest is not None else None
-                self._take(slot, machine.Booted(cpu_s or 0.0))
-            case "failed":
-                self._take(slot, machine.BootFailed(message.text))
-            case _:
-                _logger.debug("function log", function=_name(held), slot=slot, message=message.text)
-                level, _, text = message.text.partition(": ")
-                if held.spec is not None:
-                    # The guest's own word of a limit begins with the reason code.
-                    reason = text.partition(": ")[0] if level == "limit" else message.reason
-                    self.logged(held.spec, level if level in _LEVELS else "info", text, reason[:64])
-
-    async def _kill(self, slot: int, held: _Held, reason: Reason) -> None:
-        if reason is not Reason.RETIRED:
-            _logger.warning(
-                "sandbox killed",
-                function=_name(held),
-                version=0 if held.spec is None else held.spec.version.number,
-                slot=slot,
-                reason=reason.value,
-            )
-            await self._tell_reason(slot, held, reason)
-        if held.guest is not None:
-            held.guest.kill()
-
-    async def _tell_reason(self, slot: int, held: _Held, reason: Reason | None) -> None:
-        held.told = reason
-        held.told_times += 1
-        # The reason is a courtesy to the client: an ingress that is slow to take it must not lengthen a runaway's life.
-        try:
-            async with asyncio.timeout(_REASON_WITHIN_S):
-                await self._ingress.set_reason(slot, None if reason is None else reason.value)
-        except (NearhopError, TimeoutError) as error:
-            _logger.warning("the ingress did not take a reason over", slot=slot, error=repr(error))
-
-    async def _forget_reason(self, slot: int, held: _Held) -> None:
-        # The next process starts at once, and the page that tells of the last one is still to be written.
-        times = held.told_times
-        await asyncio.sleep(_REASON_KEPT_S)
-        if self._held.get(slot) is held and held.told_times == times:
-            await self._tell_reason(slot, held, None)
-
-    async def _release(self, slot: int) -> None:
-        """Free the slot once the ingress holds no connection to what ran there: a kept one must never meet another function."""
-        _unlink(self._settings.socket(slot))
-        deadline = time.monotonic() + _CONNECTIONS_GONE_WITHIN_S
-        while time.monotonic() < deadline:
-            try:
-                if await self._ingress.connections(slot) == 0:
-                    break
-            except NearhopError as error:
-                _logger.debug("connections unknown", slot=slot, error=str(error))
-            await asyncio.sleep(_DRAIN_POLL_S)
-        held = self._held[slot]
-        if held.told is not None:
-            await asyncio.sleep(_REASON_KEPT_S)  # its last page
-        await self._tell_reason(slot, held, None)
-        del self._held[slot]
-        self._free.append(slot)
+    async def _release(self, slot: Slot) -> None:
+        await self._runner.clear(slot)
+        del self._slots[slot.number]
+        self._free.append(slot.number)
         self._wake.set()
-        self._changed(_name(held))
+        self._changed(slot.function)
 
 
 def _unheard(_spec: SandboxSpec, _level: str, _text: str, _reason: str) -> None:
     return None
 
 
-async def _answers(socket: Path) -> bool:
-    try:
-        reader, writer = await asyncio.open_unix_connection(socket)
-    except OSError:
-        return False
-    try:
-        writer.write(_PRIMER)
-        return bool(await reader.read())
-    except ConnectionError:
-        return False
-    finally:
-        writer.close()
-
-
-def _unlink(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _name(held: _Held) -> str:
-    return "" if held.spec is None else held.spec.function
-
-
-def _view(slot: int, held: _Held, spec: SandboxSpec) -> SandboxView:
-    state = held.state
+def _view(slot: Slot, spec: SandboxSpec) -> SandboxView:
+    state = slot.state
     return SandboxView(
-        slot,
+        slot.number,
         spec,
         ready=state.serves,
         retiring=state.retiring or state.phase is Phase.GONE,
@@ -655,30 +302,4 @@ def _view(slot: int, held: _Held, spec: SandboxSpec) -> SandboxView:
         crashed=state.proven and not state.serves,
         waiting=state.phase is Phase.BACKOFF,
         used_at=state.used_at,
-    )
-
-
-def _added(counted: Counted | None, held: _Held) -> Counted | None:
-    if counted is None:
-        return None
-    return _Count(counted.finished + held.direct_finished, counted.in_flight + held.direct)
-
-
-def _starts(state: machine.Sandbox, now: float) -> bool:
-    """Say whether somebody waits for it, or for the first answer that it gives."""
-    return state.phase is Phase.STARTING or (state.phase is Phase.READY and now - state.since < _FIRST_ANSWER_S)
-
-
-def _budget(spec: SandboxSpec, settings: Settings) -> Budget:
-    return _budget_of(spec.limits, settings)
-
-
-def _budget_of(limits: Limits, settings: Settings) -> Budget:
-    return Budget(
-        cpu_s=limits.cpu_ms / 1000,
-        memory_bytes=(limits.memory_mib << 20) + _HEADROOM_BYTES,
-        boot_cpu_s=settings.boot_cpu_s,
-        boot_wall_s=settings.boot_wall_s,
-        drain_s=limits.wall_ms / 1000 + 1.0,
-        idle_s=settings.idle_s,
     )

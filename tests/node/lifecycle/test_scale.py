@@ -1,9 +1,12 @@
 """Sandboxes under load: what a crowd, a quiet time and a limit make of their number."""
 
+import math
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.lifecycle.scale import CROWD, DOWN_AFTER_S, UP_AFTER_S, Load, Scale, step
+from node.lifecycle.scale import CROWD, DOWN_AFTER_S, LOOK_EVERY_S, UP_AFTER_S, Load, Reading, Scale, load_between, step
 
 CROWDED = Load(CROWD + 1, 1.0)
 QUIET = Load(0, 0.0)
@@ -45,6 +48,18 @@ def test_a_quiet_time_takes_one_away() -> None:
     assert step(state, (Load(CROWD - 1, 0.5),) * 3, 4, 11.0) == Scale(3)
     assert step(state, (QUIET,) * 3, 4, 10.0 + DOWN_AFTER_S) == Scale(2)
     assert step(Scale(), (QUIET,), 4, 10.0) == Scale()
+
+
+def test_a_load_is_what_happened_between_two_readings() -> None:
+    seen = load_between(Reading(1.0, 10.0, 100), Reading(1.3, 10.5, 130), 7)
+    assert (seen.in_flight, seen.busy_share, seen.request_s) == (7, pytest.approx(0.6), pytest.approx(0.01))
+    assert load_between(Reading(1.0, 10.0, 100), Reading(1.3, 10.5, 100), 7).request_s == math.inf
+
+
+def test_how_busy_it_was_is_not_known_at_first_nor_after_a_pause() -> None:
+    assert load_between(Reading(), Reading(1.3, 1000.0, 130), 7) == Load(7, 0.0, 0.01)
+    assert load_between(Reading(1.0, 10.0), Reading(1.3, 10.0 + 10 * LOOK_EVERY_S), 0).busy_share == 0.0
+    assert load_between(Reading(1.0, 10.0), Reading(1.3, 10.0), 0).busy_share == 0.0
 
 
 _loads = st.lists(st.builds(Load, st.integers(0, 100), st.floats(0, 1)), max_size=6).map(tuple)
