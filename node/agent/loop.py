@@ -38,7 +38,7 @@ from node.sandbox.process import clean
 
 _HOLD_S = 30.0  # before a version that served once but does not start now is tried again
 _TURNS_MAX = 50  # of one convergence; a plan that does not come to rest is reported rather than spun on
-_SETTLED_S = 0.005  # a held request takes to be joined to its sandbox
+_SETTLED_S = 0.005  # an engine takes to begin, and a held request to be joined to its sandbox
 _REVISIT_S = 5.0  # the loop looks again even when nothing woke it
 _ROUND = 500  # functions that a revisit looks at though nothing has happened to them, each time the next ones
 _REMOVE_EVERY_S = 5.0  # between two looks for bundles that nobody needs
@@ -302,6 +302,8 @@ class Agent:
             self._unfinished = only
             actions = plan.diff_some(self._index, observed, time.monotonic(), only)
             done = [await self._perform(action) for action in actions]
+            if any(isinstance(action, plan.StartSandbox) for action in actions):
+                await asyncio.sleep(_SETTLED_S)  # who is waited for has the processors first
             self._note_statuses(only)
             if not any(done) and not self._dirty:
                 if not actions:

@@ -46,7 +46,7 @@ def argv(
         "--allow-net",
         *([f"--deny-net={deny_net}"] if deny_net else []),
         f"--v8-flags=--max-old-space-size={memory_mib}",
-        str(guest / "main.js"),
+        str(guest / "main.mjs"),
         str(socket),
         *(["waits"] if waits else []),
     ]

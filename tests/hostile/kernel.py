@@ -25,7 +25,7 @@ ATTEMPTS: dict[str, str] = {
     "other-processes": "must([...Deno.readDirSync('/proc')].filter((e) => /^[0-9]+$/.test(e.name)).length > 1 || null)",
     "write-root": "Deno.writeTextFileSync('/x', 'x')",
     "write-engine": "Deno.writeTextFileSync('/deno', 'x')",
-    "write-guest": "Deno.writeTextFileSync('/guest/main.js', 'x')",
+    "write-guest": "Deno.writeTextFileSync('/guest/main.mjs', 'x')",
     "write-library": "Deno.writeTextFileSync(LIBC, 'x')",
     "write-services": "Deno.writeTextFileSync('/run/services/x', 'x')",
     "remove-services": "Deno.removeSync('/run/services/egress.sock')",

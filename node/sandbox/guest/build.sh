@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes built/main.js, the one script that a sandbox runs, from these sources (--write), or fails when it is stale (--check).
+# Makes built/main.mjs, the one script that a sandbox runs, from these sources (--write), or fails when it is stale (--check).
 # usage: build.sh --write|--check DENO
 set -eu
 mode=$1
@@ -16,7 +16,7 @@ if [ "$mode" = --check ]; then
 		exit 1
 	}
 fi
-if ! "$deno" bundle --quiet --no-config --platform=deno -o "$out/main.js" main.ts >"$out/log" 2>&1; then
+if ! "$deno" bundle --quiet --no-config --platform=deno -o "$out/main.mjs" main.ts >"$out/log" 2>&1; then
 	cat "$out/log" >&2
 	[ "$mode" = --check ] && exit 0
 	exit 1
@@ -24,13 +24,13 @@ fi
 have=$("$deno" --version | head -n 1 | cut -d ' ' -f 2)
 case $mode in
 --write)
-	cp "$out/main.js" built/main.js
+	cp "$out/main.mjs" built/main.mjs
 	echo "$sources" >built/sources.sha256
 	echo "$have" >built/deno.version
 	;;
 --check)
 	# Another Deno brings another bundler, whose output may differ without being stale.
-	[ "$have" != "$(cat built/deno.version)" ] || cmp "$out/main.js" built/main.js
+	[ "$have" != "$(cat built/deno.version)" ] || cmp "$out/main.mjs" built/main.mjs
 	;;
 *)
 	echo "usage: build.sh --write|--check DENO" >&2

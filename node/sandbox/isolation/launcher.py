@@ -78,7 +78,8 @@ class Launcher:
         self._mode = Mode(namespaces=True, own_user=os.geteuid() == 0, seccomp=True)
         self._zygote = Zygote()
         self._joining: set[asyncio.Task[object]] = set()
-        self._shells: dict[int, asyncio.Task[Confined]] = {}  # isolated, and held before they become the engine
+        # Isolated, and held before they become the engine: each with what it is isolated for.
+        self._shells: dict[int, tuple[Plan, asyncio.Task[Confined]]] = {}
 
     @property
     def level(self) -> str:
@@ -199,27 +200,25 @@ class Launcher:
     def prepare(self, slot: int) -> None:
         """Isolate a process for *slot*, so that the next start() there has only the engine to wait for; nothing if there is one."""
         if slot not in self._shells and self._mode.namespaces:
-            work = self._confine(slot, self._shell_plan(slot))
-            self._shells[slot] = asyncio.get_running_loop().create_task(work, name=f"shell {slot}")
+            plan = replace(self.plan(slot, memory_mib=0), held=True)
+            work = self._confine(slot, plan)
+            self._shells[slot] = plan, asyncio.get_running_loop().create_task(work, name=f"shell {slot}")
 
-    def _shell_plan(self, slot: int) -> Plan:
-        return replace(self.plan(slot, memory_mib=0), held=True)
-
-    async def _shell(self, slot: int) -> Confined | None:
-        task = self._shells.pop(slot, None)
-        if task is None:
+    async def _shell(self, slot: int) -> tuple[Plan, Confined] | None:
+        if (found := self._shells.pop(slot, None)) is None:
             return None
+        plan, task = found
         try:
-            return await task
+            return plan, await task
         except OSError as error:
             _logger.warning("no sandbox could be prepared", slot=slot, error=str(error))
             return None
 
     async def launch(self, slot: int, plan: Plan, *, memory_bytes: int = 0) -> Guest:
         """Start what *plan* says on *slot*, by the process that is prepared for it if one is. Raises OSError."""
-        if (shell := await self._shell(slot)) is not None:
-            prepared = replace(self._shell_plan(slot), argv=plan.argv, held=False)
-            if plan == prepared and not shell.ended and shell.stdin is not None:
+        if (found := await self._shell(slot)) is not None:
+            prepared, shell = found
+            if plan == replace(prepared, argv=plan.argv, held=False) and not shell.ended and shell.stdin is not None:
                 shell.stdin.write(layout.word(plan.argv))
                 self._later(cgroups.make, self._groups, self._group_name(slot), memory_bytes)
                 return Guest(shell, shell.pidfd)
@@ -316,8 +315,8 @@ class Launcher:
     async def close(self) -> None:
         """End the zygote, and with it every sandbox."""
         for slot in list(self._shells):
-            if (shell := await self._shell(slot)) is not None:
-                await _discard(shell)
+            if (found := await self._shell(slot)) is not None:
+                await _discard(found[1])
         await asyncio.gather(*self._joining, return_exceptions=True)
         await self._zygote.close()
 

@@ -207,7 +207,7 @@ ESCAPES = {
     "websocket to loopback": "new Promise((ok, no) => { const s = new WebSocket('ws://127.0.0.1:7400/'); s.onopen = ok; s.onerror = no })",
     "file": "import('fi' + 'le:///etc/passwd')",
     "the guest's own files": "import('fi' + 'le://' + GUEST + '/imports.json', { with: { type: 'json' } })",
-    "the guest's own files as text": "import('fi' + 'le://' + GUEST + '/main.js', { with: { type: 'text' } })",
+    "the guest's own files as text": "import('fi' + 'le://' + GUEST + '/main.mjs', { with: { type: 'text' } })",
     "file as text": "import('fi' + 'le:///etc/passwd', { with: { type: 'text' } })",
     "remote": "import('htt' + 'ps://example.org/x.js')",
     "npm": "import('np' + 'm:lodash')",

@@ -85,7 +85,7 @@ async def test_a_prepared_process_becomes_the_engine_as_isolated_as_any(launcher
         pytest.skip(f"this machine does not isolate fully: {launcher.level}")
     launcher.prepare(1)
     launcher.prepare(1)
-    task = launcher._shells[1]
+    _, task = launcher._shells[1]
     shell = await task
     async with asyncio.TaskGroup() as group:
         guest, running = await ready(launcher, group)
@@ -115,7 +115,8 @@ async def test_a_prepared_process_that_has_ended_costs_nothing_but_its_time(
 ) -> None:
     launcher.prepare(1)
     if end is not None and 1 in launcher._shells:
-        shell = await launcher._shells[1]
+        _, task = launcher._shells[1]
+        shell = await task
         os.kill(shell.pid, end)
         async with asyncio.timeout(10):
             while not shell.ended:
