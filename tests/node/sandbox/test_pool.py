@@ -165,7 +165,7 @@ async def test_a_slot_is_kept_while_the_ingress_holds_connections_to_it(node: No
 
 @pytest.mark.parametrize(
     ("script", "error"),
-    [(FAILS, "no default export"), ("", "no engine"), ("echo no >&2; exit 4", "exit status 4): no")],
+    [(FAILS, "no default export"), ("", "no engine"), ("cat >/dev/null; echo no >&2; exit 4", "exit status 4): no")],
     ids=["it says so", "no engine", "it ends"],
 )
 async def test_a_program_that_never_was_ready_is_given_up(node: Node, script: str, error: str) -> None:
