@@ -5,7 +5,7 @@
 // Standard input: one line of JSON (settings.ts), then the program's source. Standard output: one JSON object a line,
 // { event: "listening" | "ready" | "failed" | "log", ... }. The agent trusts none of it: a program may write there too.
 //
-// All of it is one script (build.sh): a file more is some 0.2 ms more of each start. What not every program needs is imported where its text
+// All of it is one script (build.sh): each file of its own would add some 0.1 ms to a start. What not every program needs is imported where its text
 // asks for it, and runs only then.
 
 import { installConsole, report } from "./report.ts";
