@@ -16,11 +16,12 @@ if [ "$mode" = --check ]; then
 		exit 1
 	}
 fi
-if ! "$deno" bundle --quiet --no-config --platform=deno -o "$out/main.mjs" main.ts >"$out/log" 2>&1; then
+if ! "$deno" bundle --quiet --no-config --platform=deno -o "$out/bundle.mjs" main.ts >"$out/log" 2>&1; then
 	cat "$out/log" >&2
 	[ "$mode" = --check ] && exit 0
 	exit 1
 fi
+{ echo "// Made by build.sh of the sources of the guest; not to be edited."; cat "$out/bundle.mjs"; } >"$out/main.mjs"
 have=$("$deno" --version | head -n 1 | cut -d ' ' -f 2)
 case $mode in
 --write)

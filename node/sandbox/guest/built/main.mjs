@@ -1,3 +1,4 @@
+// Made by build.sh of the sources of the guest; not to be edited.
 var __defProp = Object.defineProperty;
 var __getOwnPropNames = Object.getOwnPropertyNames;
 var __esm = (fn, res) => function __init() {
