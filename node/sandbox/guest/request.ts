@@ -17,6 +17,9 @@ const readUrl = own("url").get!;
 const readHeaders = own("headers").get!;
 const realFetch = globalThis.fetch;
 const RealRequest = Request;
+const RealProxy = Proxy;
+const { defineProperty } = Object;
+const { construct } = Reflect;
 
 interface Dress {
   place: Place | null;
@@ -115,19 +118,28 @@ export function dressRequests(extras: Extras, copied: Copied): void {
   installHeaders();
 }
 
-/** Put what *make* makes of a global in its place once somebody looks: the engine, too, loads it only then. */
+// What the program puts on Object.prototype must be no part of it.
+const owned = (value: unknown): PropertyDescriptor => ({ __proto__: null, value, configurable: true, writable: true }) as PropertyDescriptor;
+
+/**
+ * Show what *make* makes of a class in its place: once somebody looks, because the engine, too, loads it only then. The program runs by that
+ * time, so nothing here is looked up where it could have put something of its own.
+ */
 function replaceLazily<Name extends "WebSocket">(name: Name, make: (real: typeof globalThis[Name]) => typeof globalThis[Name]): void {
   const was = Object.getOwnPropertyDescriptor(globalThis, name)!;
-  const put = (value: unknown) => Object.defineProperty(globalThis, name, { value, configurable: true, enumerable: was.enumerable, writable: true });
-  Object.defineProperty(globalThis, name, {
+  const engine = defineProperty({}, name, was) as Pick<typeof globalThis, Name>;
+  let made: typeof globalThis[Name] | undefined;
+  defineProperty(globalThis, name, {
     configurable: true,
     enumerable: was.enumerable,
     get() {
-      Object.defineProperty(globalThis, name, was);
-      put(make(globalThis[name]));
-      return globalThis[name];
+      if (made === undefined) {
+        made = make(engine[name]);
+        defineProperty(made.prototype, "constructor", owned(made));
+      }
+      return made;
     },
-    set: put,
+    set: (value: unknown) => void defineProperty(globalThis, name, owned(value)),
   });
 }
 
@@ -170,7 +182,8 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
       return await send(readUrl.call(input) === href ? input : passedOn(href, input), options);
     },
   });
-  replaceLazily("WebSocket", (RealWebSocket) => new Proxy(RealWebSocket, {
+  replaceLazily("WebSocket", (RealWebSocket) => new RealProxy(RealWebSocket, {
+    __proto__: null,
     construct(target, [url, options], newTarget) {
       if (out === null && isIpv6Literal(new URL(String(url)))) throw new TypeError("WebSocket cannot reach IPv6 addresses by number");
       spend();
@@ -179,8 +192,8 @@ export function adaptRequests(spend: () => void, out: Egress | null): void {
         : { protocols: options };
       const more = headers === undefined ? undefined : new Headers(headers);
       more?.delete("host"); // it is the URL's, as with fetch()
-      return Reflect.construct(target, [url, { protocols, headers: more, client: out?.client }], newTarget);
+      return construct(target, [url, { protocols, headers: more, client: out?.client }], newTarget);
     },
-  }));
+  } as ProxyHandler<typeof WebSocket>));
   delete (globalThis as Record<string, unknown>).EventSource;
 }

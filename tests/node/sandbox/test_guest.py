@@ -337,3 +337,39 @@ async def test_a_mistake_in_a_program_is_shown_by_its_line(boot: Boot) -> None:
     guest = await boot("export default {\n  fetch( { }\n};")
     assert "program.js:" in guest.error
     assert "base64" not in guest.error
+
+
+# What the guest has put in the engine's place, a program must not get round by what it changes before it looks.
+PRYING = """
+const seen = [];
+const { defineProperty } = Object, { construct } = Reflect, RealProxy = Proxy;
+Object.defineProperty = (it, name, how) => { seen.push(["Object.defineProperty", how.get, how.value]); return defineProperty(it, name, how); };
+globalThis.Proxy = new RealProxy(RealProxy, { construct(it, args) { seen.push(["Proxy", args[0]]); return construct(it, args); } });
+Reflect.construct = (it, ...rest) => { seen.push(["Reflect.construct", it]); return construct(it, ...rest); };
+for (const trap of ["get", "getPrototypeOf", "has", "ownKeys"]) {
+  Object.prototype[trap] = function (it) { seen.push([`Object.prototype.${trap}`, it]); throw new Error(trap); };
+}
+const tries = [() => WebSocket.name, () => "x" in WebSocket, () => Object.getPrototypeOf(WebSocket), () => new WebSocket("ws://127.0.0.1:1/")];
+for (const look of tries) try { look() } catch { /* as it likes */ }
+for (const trap of ["get", "getPrototypeOf", "has", "ownKeys"]) delete Object.prototype[trap];
+seen.push(["constructor", WebSocket.prototype.constructor], ["global", WebSocket]);
+const isWebSocket = (it) => typeof it === "function" && it.prototype === WebSocket.prototype;
+function isEngines(it) {
+  try { new it("ws://[2001:db8::1]/") } catch (error) { return !error.message.includes("by number") }
+  return true;
+}
+const called = (it) => { try { return it.call(globalThis) } catch { return undefined } };
+const got = (it) => [it, typeof it === "function" && !isWebSocket(it) ? called(it) : undefined].some((one) => isWebSocket(one) && isEngines(one));
+const open = seen.filter(([, ...found]) => found.some(got)).map(([how]) => how);
+"""
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_the_engines_own_websocket_is_nowhere_to_be_had(boot: Boot, waits: bool) -> None:
+    given = asyncio.Event() if waits else None
+    if given is not None:
+        given.set()
+    guest = await boot(PRYING + worker("return Response.json({ open, looks: seen.length })"), given=given)
+    found = (await guest.get()).json()
+    assert (guest.error, found["open"]) == ("", [])
+    assert found["looks"] >= 1

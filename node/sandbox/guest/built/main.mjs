@@ -383,21 +383,19 @@ function dressRequests(extras3, copied2) {
 }
 function replaceLazily(name, make2) {
   const was = Object.getOwnPropertyDescriptor(globalThis, name);
-  const put = (value) => Object.defineProperty(globalThis, name, {
-    value,
-    configurable: true,
-    enumerable: was.enumerable,
-    writable: true
-  });
-  Object.defineProperty(globalThis, name, {
+  const engine = defineProperty({}, name, was);
+  let made;
+  defineProperty(globalThis, name, {
     configurable: true,
     enumerable: was.enumerable,
     get() {
-      Object.defineProperty(globalThis, name, was);
-      put(make2(globalThis[name]));
-      return globalThis[name];
+      if (made === void 0) {
+        made = make2(engine[name]);
+        defineProperty(made.prototype, "constructor", owned(made));
+      }
+      return made;
     },
-    set: put
+    set: (value) => void defineProperty(globalThis, name, owned(value))
   });
 }
 function isIpv6Literal(url2) {
@@ -438,7 +436,8 @@ function adaptRequests(spend, out) {
       return await send(readUrl.call(input) === href ? input : passedOn(href, input), options);
     }
   });
-  replaceLazily("WebSocket", (RealWebSocket) => new Proxy(RealWebSocket, {
+  replaceLazily("WebSocket", (RealWebSocket) => new RealProxy(RealWebSocket, {
+    __proto__: null,
     construct(target, [url2, options], newTarget) {
       if (out === null && isIpv6Literal(new URL(String(url2)))) throw new TypeError("WebSocket cannot reach IPv6 addresses by number");
       spend();
@@ -447,7 +446,7 @@ function adaptRequests(spend, out) {
       };
       const more = headers2 === void 0 ? void 0 : new Headers(headers2);
       more?.delete("host");
-      return Reflect.construct(target, [
+      return construct(target, [
         url2,
         {
           protocols,
@@ -459,7 +458,7 @@ function adaptRequests(spend, out) {
   }));
   delete globalThis.EventSource;
 }
-var INNER, ALLOWED, own2, readUrl, readHeaders2, realFetch, RealRequest2, dressed, secure, isInner, hasArrived, placeOf;
+var INNER, ALLOWED, own2, readUrl, readHeaders2, realFetch, RealRequest2, RealProxy, defineProperty, construct, dressed, secure, isInner, hasArrived, placeOf, owned;
 var init_request = __esm({
   "request.ts"() {
     init_body();
@@ -476,11 +475,20 @@ var init_request = __esm({
     readHeaders2 = own2("headers").get;
     realFetch = globalThis.fetch;
     RealRequest2 = Request;
+    RealProxy = Proxy;
+    ({ defineProperty } = Object);
+    ({ construct } = Reflect);
     dressed = /* @__PURE__ */ new WeakMap();
     secure = /* @__PURE__ */ new WeakSet();
     isInner = (request) => readUrl.call(request).startsWith(INNER);
     hasArrived = (request) => dressed.has(request);
     placeOf = (request) => dressed.get(request)?.place ?? null;
+    owned = (value) => ({
+      __proto__: null,
+      value,
+      configurable: true,
+      writable: true
+    });
   }
 });
 
