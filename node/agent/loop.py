@@ -14,6 +14,7 @@ from nearhop import log
 from nearhop.spec import Assets
 from nearhop.v1 import node_control_pb2 as pb
 from node.agent import codec, report
+from node.agent.attention import REVISIT_S, Attention
 from node.agent.breakers import Breakers
 from node.agent.bundles import BundleError, BundleStore
 from node.agent.fetches import Fetches
@@ -39,8 +40,6 @@ from node.sandbox.process import clean
 _HOLD_S = 30.0  # before a version that served once but does not start now is tried again
 _TURNS_MAX = 50  # of one convergence; a plan that does not come to rest is reported rather than spun on
 _SETTLED_S = 0.005  # an engine takes to begin, and a held request to be joined to its sandbox
-_REVISIT_S = 5.0  # the loop looks again even when nothing woke it
-_ROUND = 100  # functions that a revisit looks at though nothing has happened to them, each time the next ones
 _REMOVE_EVERY_S = 5.0  # between two looks for bundles that nobody needs
 _AWAKE_EVERY_S = 1.0  # between two notes of which functions run
 _TOLD = frozenset({Reason.EXCEEDED_SUBREQUESTS, Reason.EXCEEDED_BODY})  # only the sandbox knows of these, and goes on
@@ -61,11 +60,7 @@ class Agent:
         self._index = plan.index(self._snapshot)
         self._decoder = codec.Decoder()
         self._hosts: dict[str, set[str]] = {}  # of the routes, by function
-        self._dirty: set[str] = set()  # functions to which something has happened since they were planned for
-        self._pending: set[str] = set()  # functions that are not as they should be yet
-        self._unfinished: set[str] = set()  # functions for which something was to be done and is not yet
-        self._round: list[str] = []  # functions that the coming revisits look at
-        self._looked_at = 0.0
+        self._attention = Attention()
         self._removed_at = 0.0
         self._awake: frozenset[str] = frozenset()  # functions that ran when the agent ended, until they run again
         self._noted: frozenset[str] = frozenset()
@@ -102,7 +97,7 @@ class Agent:
         """Return the spooled functions' routes, none of which has a sandbox yet: they are known, and will be there soon."""
         self._routes = plan.routes(self._snapshot, self._observe())
         self._hosts = plan.hosts_by_function(self._routes)
-        self._dirty |= plan.unsettled(self._index, self._observe())
+        self._attention.happened(plan.unsettled(self._index, self._observe()))
         return self._routes
 
     async def show_files(self) -> None:
@@ -164,7 +159,7 @@ class Agent:
         for function in changed:
             new = self._index.placements.get(function)
             self.breakers.replaced(function, [version.number for version in new.versions] if new else ())
-        self._dirty |= changed | {name for function in changed for name in before.lanes(function)}
+        self._attention.happened(changed | {name for function in changed for name in before.lanes(function)})
         # A secret, a limit or a manifest may be what was missing.
         self._refusals = {name: refusal for name, refusal in self._refusals.items() if function_of(name) not in changed}
         self._forget_what_is_not_wanted()
@@ -196,7 +191,7 @@ class Agent:
         self._held = {spec: until for spec, until in self._held.items() if spec.function in wanted}
         self.logbook.keep(wanted)
         self.breakers.keep(wanted)
-        self._pending &= wanted.keys()
+        self._attention.keep(wanted.keys())
         self._awake &= wanted.keys() | self._index.sides.keys()
         for gone in self._statuses.keys() - wanted.keys():
             del self._statuses[gone], self._status_bytes[gone]
@@ -204,7 +199,7 @@ class Agent:
     # What the pool calls
 
     def sandbox_changed(self, function: str) -> None:
-        self._dirty.add(function)
+        self._attention.happened({function})
         settled = False
         for name in self.demand.functions:
             if function_of(name) == function and (slot := self._ready_slot(name)) is not None:
@@ -245,7 +240,7 @@ class Agent:
         if placement is None:
             raise Refused(Turned.UNKNOWN.value, "No function of that name is here.")
         if (slot := self._ready_slot(name)) is not None:
-            self._dirty.add(function)  # the ingress should have known
+            self._attention.happened({function})  # the ingress should have known
             self._wake.set()
             return slot
         if plan.target(placement, self._observe()) is None and name not in self._good:
@@ -285,29 +280,23 @@ class Agent:
                 _logger.exception("reconciling failed; it is tried again")
             wait_s = self.breakers.tick()
             try:
-                async with asyncio.timeout(_REVISIT_S if wait_s is None else min(_REVISIT_S, wait_s)):
+                async with asyncio.timeout(REVISIT_S if wait_s is None else min(REVISIT_S, wait_s)):
                     await self._wake.wait()
             except TimeoutError:
                 self._fetches.expire()
-            if (now := time.monotonic()) - self._looked_at >= _REVISIT_S:
-                self._looked_at = now
-                self._look_round()
+            self._attention.look_round(self._index.placements, time.monotonic())
 
     async def _converge(self) -> None:
-        only: set[str] = set()
         for _ in range(_TURNS_MAX):
             observed = self._observe()
-            only |= self._attended(observed)
-            self._dirty.clear()
-            self._unfinished = only
+            only = self._attention.turn(observed)
             actions = plan.diff_some(self._index, observed, time.monotonic(), only)
             done = [await self._perform(action) for action in actions]
             if any(isinstance(action, plan.StartSandbox) for action in actions):
                 await asyncio.sleep(_SETTLED_S)  # who is waited for has the processors first
             self._note_statuses(only)
-            if not any(done) and not self._dirty:
-                if not actions:
-                    self._unfinished = set()
+            if not any(done) and not self._attention.has_news:
+                self._attention.rest(done=not actions)
                 await self._note_awake()
                 self._remove_bundles()
                 return
@@ -325,20 +314,6 @@ class Agent:
             self._files.store.remove(action.digest)
         else:
             self._bundles.remove(action.digest)
-
-    def _look_round(self) -> None:
-        """Attend to the next functions, so that each is looked at now and then whatever was missed."""
-        if not self._round:
-            self._round = [*self._index.placements]
-        self._dirty.update(self._round[-_ROUND:])
-        del self._round[-_ROUND:]
-
-    def _attended(self, observed: Observed) -> set[str]:
-        """Name the functions that may need something: those that are wanted, are not there yet, have changed, or are to run more than once."""
-        return {
-            *self._dirty, *self._pending, *self._unfinished, *map(function_of, observed.demanded),
-            *(spec.function for spec in observed.instances),
-        }  # fmt: skip
 
     async def _note_awake(self) -> None:
         """Keep on disk which functions run: a new agent starts them at once, and the others when they are asked for."""
@@ -403,7 +378,9 @@ class Agent:
         self._switch_error = ""
         for host in sorted(changed):
             new, old = routes.get(host), self._routes.get(host)
-            self._dirty |= {route.function for route in (new, old) if route is not None}  # what served before may end
+            self._attention.happened(
+                route.function for route in (new, old) if route is not None
+            )  # what served before may end
             _logger.info("route switched", host=host, to=_show(new), before=_show(old))
             if old is not None:
                 self._hosts.get(old.function, set()).discard(host)
@@ -460,10 +437,7 @@ class Agent:
                 self._statuses[name] = status
                 self._status_bytes[name] = pb.NodeReport(placements=codec.statuses([status])).SerializeToString()
                 self._report_now.set()
-            if status.progress is Progress.PENDING:
-                self._pending.add(name)
-            else:
-                self._pending.discard(name)
+            self._attention.waits(name, pending=status.progress is Progress.PENDING)
 
     async def report(self) -> None:
         """Report at once when a placement changes, and at every heartbeat, until cancelled."""
