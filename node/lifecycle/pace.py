@@ -1,6 +1,6 @@
 """How closely a sandbox is looked at: how soon again, and when its memory is read and the ingress asked for its counters.
 
-A look costs a microsecond and a question to the ingress much more, so who rests is looked at seldom, and who spends is looked at again before
+A look costs microseconds and a question to the ingress much more, so who rests is looked at seldom, and who spends is looked at again before
 it can have spent too much.
 """
 

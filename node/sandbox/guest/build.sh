@@ -18,8 +18,9 @@ if [ "$mode" = --check ]; then
 fi
 if ! "$deno" bundle --quiet --no-config --platform=deno -o "$out/bundle.mjs" main.ts >"$out/log" 2>&1; then
 	cat "$out/log" >&2
-	[ "$mode" = --check ] && exit 0
-	exit 1
+	[ "$mode" = --check ] || exit 1
+	echo "the guest cannot be bundled here: its script is compared by its sources' checksum alone" >&2
+	exit 0
 fi
 { echo "// Made by build.sh of the sources of the guest; not to be edited."; cat "$out/bundle.mjs"; } >"$out/main.mjs"
 have=$("$deno" --version | head -n 1 | cut -d ' ' -f 2)

@@ -112,9 +112,13 @@ class Launcher:
     def _settle(self, stamp: str) -> None:
         # Left as it is, the log that the engine's databases have been written by would be read again at each start.
         for path in self._settings.cache_dir.glob("*_cache_v*"):
-            if not path.name.endswith(_BESIDE):
+            if path.name.endswith(_BESIDE):
+                continue
+            try:
                 with contextlib.closing(sqlite3.connect(path)) as database:
                     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:  # sandboxes start a little slower
+                _logger.warning("the engine's cache stays as it is", file=path.name, error=str(error))
         (self._settings.cache_dir / _STAMP).write_text(stamp)
 
     def _stamp(self) -> tuple[str, bool]:

@@ -72,6 +72,23 @@ async def test_a_sandbox_of_ones_own(launcher: Launcher, tmp_path: Path) -> None
         assert await running == -signal.SIGKILL
 
 
+async def test_the_engines_cache_is_whole_without_its_logs(launcher: Launcher, tmp_path: Path) -> None:
+    files = {path.name: path.stat().st_size for path in (tmp_path / "cache").iterdir() if "_cache_v" in path.name}
+    assert files
+    assert {name: size for name, size in files.items() if size and name.endswith("-wal")} == {}
+    assert max(files.values()) > 64 << 10  # what the guest was compiled to
+
+
+async def test_a_cache_that_is_broken_costs_time_alone(launcher: Launcher, tmp_path: Path) -> None:
+    (tmp_path / "cache" / "v8_code_cache_v2").write_bytes(b"no database" * 100)
+    launcher._settle("stamp")
+    assert (tmp_path / "cache" / "complete").read_text() == "stamp"
+    async with asyncio.TaskGroup() as group:
+        guest, _ = await ready(launcher, group)
+        assert await get(tmp_path / "1.sock") == "hello"
+        guest.kill()
+
+
 async def test_exit_statuses_are_told(launcher: Launcher) -> None:
     guest = await launcher.start(1, memory_mib=64, memory_bytes=0)
     assert await guest.run({"dialect": "workers"}, b"", lambda message: guest.kill()) == -signal.SIGKILL
